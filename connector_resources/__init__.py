@@ -1,0 +1,1 @@
+"""I/O: HTTP transport, vault, store, GoCardless client, the posting protocol and one folder per ERP."""

@@ -9,6 +9,7 @@ ConnectorError
 │   ├── ConsentExpired        a person must log in again (`connector authorize`)
 │   └── WrongCompany          the ERP answered for another company or tenant
 ├── StoreError                our own database
+│   ├── LeaseBusy             another process is at work: wait, or let it finish
 │   ├── LeaseLost             another process took over: stop writing at once
 │   ├── IllegalTransition     a posting or submission would have gone backwards
 │   └── TrailBroken
@@ -16,11 +17,13 @@ ConnectorError
 └── RemoteError               a call to a remote system
     ├── NotSent               nothing happened there: safe to repeat
     │   ├── RateLimited
+    │   ├── StaleVersion      the ETag is out of date: read again, decide again
     │   └── TokenRefused
     ├── Refused               the remote system said no: do not repeat unchanged
     │   ├── NotFound
     │   ├── Conflict          duplicate or ETag mismatch: look, then decide
-    │   └── PermissionRefused
+    │   ├── PermissionRefused
+    │   └── ExpiredAtSource   was there once, is no longer kept (410)
     ├── Uncertain             it may have happened: never repeat, look it up
     └── BadAnswer             an answer to a read that cannot be understood
 """
@@ -52,6 +55,9 @@ class ConfigurationError(ConnectorError):
 class BrokenConnectionFile(ConfigurationError):
     """A connection file does not fit the schema; the message lists every problem with file, line and field."""
 
+    #: one line per problem, `file:line: field: what is wrong`.
+    problems: list[str]
+
 
 class UnknownConnection(ConfigurationError):
     """No connection of that name is configured."""
@@ -75,6 +81,10 @@ class WrongCompany(ConfigurationError):
 
 class StoreError(ConnectorError):
     """Our own database refused something."""
+
+
+class LeaseBusy(StoreError):
+    """Another process holds the lease and did not let go within the time we were ready to wait."""
 
 
 class LeaseLost(StoreError):
@@ -131,6 +141,10 @@ class RateLimited(NotSent):
         super().__init__(message, system=system, status=429, connection=connection)
 
 
+class StaleVersion(NotSent):
+    """The document changed since it was read (412): nothing was written; read again, decide again."""
+
+
 class TokenRefused(NotSent):
     """The access token was refused twice, the second time freshly fetched."""
 
@@ -144,7 +158,7 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """Already exists, or changed since we read it (409, 412). `conflicting_id` names the other one when known."""
+    """Already exists, or contradicts what is there (409, 412). `conflicting_id` names the other one when known."""
 
     def __init__(self, message: str, *, conflicting_id: str = "", **details: object) -> None:
         self.conflicting_id = conflicting_id
@@ -153,6 +167,10 @@ class Conflict(Refused):
 
 class PermissionRefused(Refused):
     """A right, scope, module or licence is missing."""
+
+
+class ExpiredAtSource(Refused):
+    """The remote system kept it only for a time and has removed it for good (410): reading again is of no use."""
 
 
 class Uncertain(RemoteError):

@@ -1,4 +1,4 @@
-"""Request and response as the connectors see them: plain values, no library types. `Transport` is the seam between both."""
+"""Request and response as the connectors see them: plain values, no library types. `Transport` is the seam."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer. Header names are lower case."""
+    """A complete answer. Header names are lower case. `elapsed_s` is the time of its last attempt, waiting left out."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     url: str = ""
+    elapsed_s: float = 0.0
 
     def json(self) -> Any:
         """The body as JSON, fractional numbers as exact `Decimal`. Raises `ValueError` when it is not JSON."""
@@ -45,8 +46,10 @@ class Response:
 class Transport(Protocol):
     """Sends requests to one remote system for one connection."""
 
-    #: every HTTP attempt made so far, token calls and retries included: API calls are the scarce resource.
-    calls: int
+    @property
+    def calls(self) -> int:
+        """Every HTTP attempt made so far, token calls and retries included: API calls are the scarce resource."""
+        ...
 
     def send(self, request: Request) -> Response:
         """A 2xx answer, or a typed error.

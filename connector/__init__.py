@@ -1,0 +1,1 @@
+"""The front door: the definitions Dagster loads, and the `connector` command."""

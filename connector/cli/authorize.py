@@ -1,0 +1,31 @@
+"""`connector authorize`: a person's consent in the browser, caught on a loopback address, sealed into the vault."""
+
+from __future__ import annotations
+
+import webbrowser
+
+import click
+from connector_resources.connections.consent import Authorisation, erp_authorisation, partner_authorisation
+
+from connector.cli.output import ConnectorCommand, console, fail, runtime
+from connector_resources.transport.loopback import LoopbackCallback
+
+
+@click.command(cls=ConnectorCommand)
+@click.argument("connection")
+@click.option("--system", type=click.Choice(["erp", "gocardless"]), default="erp", show_default=True)
+@click.option("--port", default=8485, show_default=True, help="Loopback port of the registered redirect address.")
+@click.option("--no-browser", is_flag=True, help="Only print the address to open.")
+def authorize(connection: str, system: str, port: int, no_browser: bool) -> None:
+    """Log in at the ERP (DATEV) or at GoCardless (partner apps) and let CONNECTION act for you."""
+    with runtime() as opened, LoopbackCallback(port, connection) as callback:
+        item = opened.connection(connection)
+        begin = erp_authorisation if system == "erp" else partner_authorisation
+        authorisation: Authorisation | None = begin(opened, item, callback.redirect_uri)
+        if authorisation is None:
+            fail(f"{connection} needs no authorisation in a browser for {system}")
+        console.print("Open this address and log in:")
+        click.echo(authorisation.url)
+        if not no_browser:
+            webbrowser.open(authorisation.url)
+        console.print(authorisation.complete(callback.wait()))

@@ -1,0 +1,78 @@
+"""`connector customers`: which ERP customer each GoCardless customer is, and linking by hand."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
+from connector_resources.errors import ConfigurationError
+from connector_resources.gocardless.wire import customer_of
+
+
+@click.group()
+def customers() -> None:
+    """Links between GoCardless customers and ERP customers."""
+
+
+@customers.command("list", cls=ConnectorCommand)
+@click.argument("connection")
+@click.option("--open", "only_open", is_flag=True, help="Only customers without a link.")
+@json_option
+def list_customers(connection: str, only_open: bool, as_json: bool) -> None:
+    """Show every known GoCardless customer with its ERP customer number and how it was found."""
+    rows = []
+    with runtime() as opened:
+        opened.connection(connection)
+        known = [customer_of(body) for body in opened.store.entities.all(connection, "customers")]
+        links = opened.store.customers.get(connection, [customer.id for customer in known])
+        for customer in known:
+            link = links.get(customer.id)
+            if not (only_open and link):
+                rows.append(
+                    {
+                        "gocardless": customer.id,
+                        "name": customer.name,
+                        "erp_customer": link.erp_customer if link else None,
+                        "found_by": link.method if link else None,
+                    }
+                )
+    if as_json:
+        show_json(rows)
+        return
+    columns = ["gocardless", "name", "erp_customer", "found_by"]
+    show_table("Customers", columns, [[row[c] for c in columns] for row in rows])
+
+
+@customers.command("link", cls=ConnectorCommand)
+@click.argument("connection")
+@click.argument("gocardless_customer")
+@click.argument("erp_customer")
+@click.option("--replace", is_flag=True, help="Also when another link exists.")
+@click.option("--note", default="", help="Why; kept in the trail.")
+def link(connection: str, gocardless_customer: str, erp_customer: str, replace: bool, note: str) -> None:
+    """Say which ERP customer a GoCardless customer is, and release the postings that waited for it."""
+    with runtime() as opened:
+        opened.connection(connection)
+        store = opened.store
+        if not store.entities.get(connection, "customers", [gocardless_customer]):
+            raise ConfigurationError(
+                f"{gocardless_customer} is not a known GoCardless customer.",
+                connection=connection,
+                next_step=f"connector customers list {connection}",
+            )
+        if replace:
+            store.customers.replace(connection, gocardless_customer, erp_customer, by=getpass.getuser(), note=note)
+        else:
+            store.customers.put(connection, gocardless_customer, erp_customer, "by hand")
+        waiting = [
+            row.posting.key
+            for row in store.ledger.held(connection)
+            if row.held_code == "customer_unmapped"
+            and row.posting.party
+            and row.posting.party.gocardless_customer == gocardless_customer
+        ]
+        if waiting:
+            store.ledger.release(connection, waiting, by=getpass.getuser(), note=f"linked to {erp_customer}")
+    console.print(f"{gocardless_customer} is {erp_customer}; {len(waiting)} held postings released.")

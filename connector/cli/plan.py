@@ -1,0 +1,110 @@
+"""`connector plan`: the dry run. Shows the postings and the exact requests of a run; nothing is sent or recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+
+import click
+
+from bookkeeping.postings import Posting, Side
+from connector.cli.days import chosen_days, day_options
+from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
+from connector_resources.posting.dry_run import DryRun, dry_run
+from connector_resources.posting.planning import Scope
+
+
+@click.command(cls=ConnectorCommand)
+@click.argument("connection")
+@day_options
+@click.option("--requests", is_flag=True, help="Also print every request, byte for byte.")
+@json_option
+def plan(connection: str, first_day: date | None, last_day: date | None, requests: bool, as_json: bool) -> None:
+    """Show what running these days of CONNECTION would post."""
+    with runtime() as opened:
+        item = opened.connection(connection)
+        first, last = chosen_days(item, first_day, last_day, opened.clock())
+        planned = dry_run(opened, item, Scope(first, last, only_new=False))
+    if as_json:
+        show_json(_as_json(planned))
+        return
+    _show(connection, planned, requests)
+
+
+def _show(connection: str, planned: DryRun, requests: bool) -> None:
+    rows = [
+        [str(p.kind), p.subject, p.booking_date, str(p.activity_amount or ""), _party(p), _lines(p)]
+        for p in planned.postings
+    ]
+    show_table(f"{connection}: would be posted", ["kind", "subject", "date", "amount", "customer", "lines"], rows)
+    show_table(
+        "Would be held",
+        ["posting", "reason", "next step"],
+        [[h.posting_key, h.reason, h.next_step] for h in planned.holds],
+    )
+    show_table(
+        "Nothing to book", ["posting", "why"], [[c.posting_key, c.nothing_to_book] for c in planned.nothing_to_book]
+    )
+    for reason in planned.waiting:
+        console.print(f"waits: {reason}")
+    console.print(
+        f"{len(planned.postings)} postings, {len(planned.submissions)} requests as a first step, "
+        f"{len(planned.holds)} held. Nothing was sent."
+    )
+    if requests:
+        for submission in planned.submissions:
+            console.print(f"\n{submission.method} {submission.path}  sha256 {submission.sha256}", markup=False)
+            console.print(submission.body.decode("utf-8", "replace"), markup=False)
+
+
+def _as_json(planned: DryRun) -> dict[str, object]:
+    return {
+        "postings": [
+            {
+                "key": p.key,
+                "kind": str(p.kind),
+                "subject": p.subject,
+                "booking_date": p.booking_date,
+                "customer": _party(p),
+                "lines": [
+                    {
+                        "role": str(x.role),
+                        "side": str(x.side),
+                        "amount_minor": x.amount.minor,
+                        "currency": x.amount.currency,
+                    }
+                    for x in p.lines
+                ],
+            }
+            for p in planned.postings
+        ],
+        "requests": [
+            {
+                "step": s.step,
+                "method": s.method,
+                "path": s.path,
+                "sha256": s.sha256,
+                "body_sha256": hashlib.sha256(s.body).hexdigest(),
+                "body": s.body.decode("utf-8", "replace"),
+                "postings": s.posting_keys,
+            }
+            for s in planned.submissions
+        ],
+        "held": [
+            {"posting": h.posting_key, "code": h.code, "reason": h.reason, "next_step": h.next_step}
+            for h in planned.holds
+        ],
+        "nothing_to_book": [{"posting": c.posting_key, "why": c.nothing_to_book} for c in planned.nothing_to_book],
+        "waiting": list(planned.waiting),
+    }
+
+
+def _party(posting: Posting) -> str:
+    party = posting.party
+    return "" if party is None else (party.erp_customer or party.gocardless_customer or "")
+
+
+def _lines(posting: Posting) -> str:
+    return "\n".join(
+        f"{'Dr' if line.side is Side.DEBIT else '   Cr'} {line.role} {line.amount}" for line in posting.lines
+    )

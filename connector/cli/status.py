@@ -1,0 +1,46 @@
+"""`connector status`: what waits, what is posted, what is held, per connection."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
+from connector_resources.connections.model import Connection
+from connector_resources.runtime import Runtime
+
+
+@click.command(cls=ConnectorCommand)
+@click.argument("connection", required=False)
+@json_option
+def status(connection: str | None, as_json: bool) -> None:
+    """Show the inbox, the ledger and the polls of one connection, or of all."""
+    with runtime() as opened:
+        chosen = [opened.connection(connection)] if connection else list(opened.connections)
+        rows = [_status(opened, item) for item in chosen]
+    if as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        console.print(f"[bold]{row['connection']}[/] ({row['erp']})")
+        console.print(f"  waiting events: {row['waiting_events']}; held postings: {row['held']}")
+        console.print(f"  events polled to: {row['events_polled_to'] or 'never'}")
+        show_table("  postings", ["kind", "state", "count"], row["postings"])  # type: ignore[arg-type]
+
+
+def _status(opened: Runtime, connection: Connection) -> dict[str, object]:
+    store, name = opened.store, connection.name
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in store.ledger.counts(name):
+        counts[(str(row.kind), str(row.state))] += row.count
+    return {
+        "connection": name,
+        "erp": connection.erp.kind,
+        "waiting_events": sum(w.count for w in store.inbox.waiting() if w.connection == name),
+        "held": sum(n for (_, state), n in counts.items() if state == "held"),
+        "postings": [[kind, state, n] for (kind, state), n in sorted(counts.items())],
+        "open_submissions": len(store.submissions.open(name)),
+        "events_polled_to": store.marks.get(name, "events_watermark"),
+        "trail_head": ":".join(map(str, store.trail.head(name))),
+    }

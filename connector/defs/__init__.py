@@ -1,0 +1,1 @@
+"""Connections kept as Dagster components: `dg scaffold defs connector_assets.component.ConnectionComponent NAME`."""

@@ -1,0 +1,19 @@
+"""Names that assets, jobs, sensors and tests share: keys, groups, tags."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+#: on every run of a connection; the UI filters by it and the run queue limits by it.
+CONNECTION_TAG = "connector/connection"
+LEDGER_TAG = "connector/ledger"
+
+
+def day_job_name(connection: str) -> str:
+    """The job that takes a connection's activity days from events to ERP documents and reports."""
+    return f"{connection}_day"
+
+
+def key(connection: str, room: str, name: str) -> dg.AssetKey:
+    """`<connection>/<room>/<name>`: rooms are gocardless, postings, erp, reports."""
+    return dg.AssetKey([connection, room, name])

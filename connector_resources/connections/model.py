@@ -1,0 +1,164 @@
+"""The connection file as a schema: one GoCardless organisation tied to one ERP company.
+
+Credentials are never in the file; the fields that need one hold the name under which the vault keeps it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from bookkeeping.settings import BookSettings
+from connector_resources.erp.registry import ErpSettings
+
+CONNECTION_NAME = r"^[a-z][a-z0-9_]{1,39}$"
+VAULT_NAME = r"^[a-z][a-z0-9_]{1,59}$"
+
+VaultName = Annotated[str, Field(pattern=VAULT_NAME)]
+
+API_BASE = {"live": "https://api.gocardless.com", "sandbox": "https://api-sandbox.gocardless.com"}
+OAUTH_BASE = {"live": "https://connect.gocardless.com", "sandbox": "https://connect-sandbox.gocardless.com"}
+DASHBOARD_BASE = {"live": "https://manage.gocardless.com", "sandbox": "https://manage-sandbox.gocardless.com"}
+
+
+class Section(BaseModel):
+    """A part of the file: unknown fields are errors, because a misspelt setting must not be ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PartnerApp(Section):
+    """A GoCardless partner app (OAuth) instead of a direct access token."""
+
+    client_id: VaultName = Field(default="gocardless_client_id", description="Vault name of the app's client id.")
+    client_secret: VaultName = Field(default="gocardless_client_secret", description="Vault name of its secret.")
+    connect_url: str | None = Field(default=None, description="OAuth address; default follows the environment.")
+
+
+class GoCardlessSection(Section):
+    """How to reach GoCardless and how to trust its webhooks (gocardless.md sections 1 and 7)."""
+
+    environment: Literal["live", "sandbox"] = Field(description="Which GoCardless environment the token belongs to.")
+    base_url: str | None = Field(default=None, description="API address; default follows the environment.")
+    access_token: VaultName = Field(default="gocardless_access_token", description="Vault name of the access token.")
+    webhook_secrets: tuple[VaultName, ...] = Field(
+        default=("gocardless_webhook_secret",),
+        description="Vault names of all webhook secrets that are valid now; two while a secret is being rotated.",
+    )
+    partner_app: PartnerApp | None = Field(default=None, description="Set it to connect through a partner app.")
+    organisation: str | None = Field(default=None, description="OR… id; routes a partner app's shared webhook.")
+    creditor: str | None = Field(default=None, description="CR… id, when the account holds several creditors.")
+    requests_per_minute: int = Field(default=1000, ge=1, description="GoCardless's limit for this token.")
+
+    @property
+    def api_base(self) -> str:
+        return self.base_url or API_BASE[self.environment]
+
+    @property
+    def dashboard_base(self) -> str:
+        return DASHBOARD_BASE[self.environment]
+
+    @property
+    def connect_base(self) -> str:
+        configured = self.partner_app.connect_url if self.partner_app else None
+        return configured or OAUTH_BASE[self.environment]
+
+
+class BooksSection(Section):
+    """When and how occurrences become postings (gocardless.md section 11)."""
+
+    time_zone: str = Field(description="IANA zone of the company; activity days and document dates follow it.")
+    cut_over: date = Field(description="First activity day that is posted. Earlier facts are shown, never posted.")
+    receipt_trigger: Literal["confirmed", "paid_out"] = Field(
+        default="confirmed", description="Which payment event makes the cash receipt."
+    )
+    post_transient_pairs: bool = Field(
+        default=False, description="Post a receipt and its reversal even when both are learnt together."
+    )
+    invoice_references: tuple[str, ...] = Field(
+        default=("metadata:invoice", "reference", "description"),
+        description="Where a payment names its invoice, best first: metadata:<key>, reference, description.",
+    )
+    rounding: Literal["fee", "rounding_account"] = Field(
+        default="fee", description="What absorbs a half minor unit of a payout."
+    )
+    closed_through: date | None = Field(
+        default=None, description="Last day of the closed periods, if you keep it here."
+    )
+    closed_period: Literal["hold", "next_open_day"] = Field(
+        default="hold", description="What happens to a posting dated in a closed period."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+
+class CustomersSection(Section):
+    """How GoCardless customers find their ERP customer."""
+
+    metadata_keys: tuple[str, ...] = Field(
+        default=("erp_customer",), description="Keys of customer metadata that may hold the ERP customer number."
+    )
+    match_by: tuple[Literal["link", "metadata", "email", "name"], ...] = Field(
+        default=("link", "metadata", "email", "name"), description="Which matches are believed, strongest first."
+    )
+
+
+class PollingSection(Section):
+    """How often remote systems are asked, next to their webhooks."""
+
+    events_every_s: int = Field(default=300, ge=5, description="Seconds between polls of the GoCardless events.")
+    overlap_minutes: int = Field(default=60, ge=1, description="How far each poll reaches back over the last one.")
+    erp_every_minutes: int = Field(default=60, ge=1, description="Minutes between polls of the ERP's changes.")
+    sweep_days: int = Field(default=3, ge=1, le=31, description="Days that the nightly sweep reads again.")
+
+
+class WebhookSection(Section):
+    """The receiver's answers for this connection."""
+
+    invalid_signature_status: Literal[401, 498] = Field(
+        default=401, description="Answer to a bad signature; GoCardless retries on either."
+    )
+
+
+class Connection(Section):
+    """One connection file."""
+
+    name: str = Field(pattern=CONNECTION_NAME, description="Lower-case name; by default the file's name.")
+    description: str = Field(default="", description="Shown in the UI.")
+    owner: str = Field(default="team:finance", description="Owner shown on every asset: an e-mail or team:<name>.")
+    gocardless: GoCardlessSection
+    erp: ErpSettings
+    books: BooksSection
+    customers: CustomersSection = CustomersSection()
+    polling: PollingSection = PollingSection()
+    webhook: WebhookSection = WebhookSection()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.books.time_zone)
+
+    @property
+    def book_settings(self) -> BookSettings:
+        """The same settings as the pure rules take them."""
+        books = self.books
+        return BookSettings(
+            connection=self.name,
+            time_zone=self.zone,
+            cut_over=books.cut_over,
+            receipt_trigger=books.receipt_trigger,
+            post_transient_pairs=books.post_transient_pairs,
+            invoice_references=books.invoice_references,
+            rounding=books.rounding,
+            closed_through=books.closed_through,
+            closed_period=books.closed_period,
+        )

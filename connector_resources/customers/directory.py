@@ -1,0 +1,146 @@
+"""Links GoCardless customers to ERP customers, once, with the reason kept; never overwrites a link by itself.
+
+Where the ERP has customers of its own they are matched; where we hand out the numbers (debtors) one is allocated. A posting
+that was held because its customer was unknown is released as soon as the link exists.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bookkeeping.entities import Customer
+from bookkeeping.master_data_rules import plan_customer
+from bookkeeping.matching import Ambiguous, CustomerCandidate, CustomerMatch, match_customer
+from bookkeeping.postings import Party, Posting
+from connector_resources.connections.model import Connection
+from connector_resources.erp.contract import ErpConnector, ErpCustomer
+from connector_resources.gocardless.wire import customer_of
+from connector_resources.posting.planning import SLICE, slices
+from connector_resources.store.store import Store
+
+MARK = "erp_customers"
+
+
+@dataclass(slots=True)
+class LinkReport:
+    """What linking did: links by method, and who is still open and why."""
+
+    links: Counter[str] = field(default_factory=Counter)
+    open: list[tuple[str, str, str]] = field(default_factory=list)
+    released: int = 0
+    erp_customers: int = 0
+
+    def sentence(self) -> str:
+        made = ", ".join(f"{count} by {how}" for how, count in self.links.items()) or "none"
+        return f"new links: {made}; {len(self.open)} customers are not linked; {self.released} held postings released"
+
+    def metadata(self) -> dict[str, Any]:
+        rows = [f"| {key} | {name} | {why} |" for key, name, why in self.open[:50]]
+        table = "\n".join(["| GoCardless customer | name | why not linked |", "| --- | --- | --- |", *rows])
+        shown: dict[str, Any] = {
+            "new links": sum(self.links.values()),
+            "not linked": len(self.open),
+            "held postings released": self.released,
+            "ERP customers read": self.erp_customers,
+        }
+        if rows:
+            from dagster import MetadataValue
+
+            shown["customers not linked"] = MetadataValue.md(table)
+        return shown
+
+
+class CustomerDirectory:
+    """One connection's links."""
+
+    def __init__(self, store: Store, connection: Connection, connector: ErpConnector) -> None:
+        self._store = store
+        self._connection = connection
+        self._name = connection.name
+        self._connector = connector
+
+    def link_all(self, now: datetime) -> LinkReport:
+        """Read what changed in the ERP, link every customer that is not linked yet, release what waited for it."""
+        report = LinkReport()
+        if self._connector.traits.reads_customers:
+            report.erp_customers = self._read_erp_customers()
+        bodies = self._store.entities.all(self._name, "customers")
+        for chunk in slices(bodies, SLICE):
+            customers = [customer_of(body) for body in chunk]
+            known = self._store.customers.get(self._name, [c.id for c in customers])
+            self._link([c for c in customers if c.id not in known], now, report)
+        report.released = self._release_waiting()
+        return report
+
+    def _read_erp_customers(self) -> int:
+        mark = self._store.marks.get(self._name, MARK)
+        read = 0
+        for chunk in slices(self._connector.customers(mark), SLICE):
+            self._store.customers.put_erp(self._name, chunk)
+            read += len(chunk)
+        new_mark = self._connector.customers_mark()
+        if new_mark is not None:
+            self._store.marks.set(self._name, MARK, new_mark)
+        return read
+
+    def _link(self, customers: Iterable[Customer], now: datetime, report: LinkReport) -> None:
+        for customer in customers:
+            number, method = self._number_of(customer, report)
+            if number is None:
+                continue
+            party = Party(customer.id, number, customer.name)
+            posting = plan_customer(customer, party, self._connection.book_settings, now)
+            self._record(customer, number, method, posting)
+            report.links[method] += 1
+
+    def _number_of(self, customer: Customer, report: LinkReport) -> tuple[str | None, str]:
+        if self._connector.traits.allocates_customer_numbers:
+            first, last = self._connection.erp.customer_number_range
+            return str(self._store.customers.allocate_number(self._name, first, last)), "allocated"
+        match = match_customer(customer, self._candidates(customer), self._connection.customers.metadata_keys)
+        if isinstance(match, CustomerMatch):
+            return match.number, match.method
+        why = match.why if not isinstance(match, Ambiguous) else f"{match.why}: {', '.join(match.numbers)}"
+        report.open.append((customer.id, customer.name, why))
+        return None, ""
+
+    def _candidates(self, customer: Customer) -> list[CustomerCandidate]:
+        found: dict[str, ErpCustomer] = {}
+        keys = [customer.metadata[k] for k in self._connection.customers.metadata_keys if k in customer.metadata]
+        for row in self._store.customers.erp_candidates(
+            self._name, gocardless_customer=customer.id, email=customer.email or "", name=customer.name, numbers=keys
+        ):
+            found[row.number] = row
+        return [
+            CustomerCandidate(
+                number=row.number,
+                name=row.name,
+                email=row.email,
+                active=row.active,
+                gocardless_customer=row.gocardless_customer,
+            )
+            for row in found.values()
+        ]
+
+    def _record(self, customer: Customer, number: str, method: str, posting: Posting) -> None:
+        with self._store.begin() as transaction:
+            self._store.customers.put(self._name, customer.id, number, method, within=transaction)
+            self._store.ledger.plan(self._name, [posting], within=transaction)
+
+    def _release_waiting(self) -> int:
+        """Postings held as `customer_unmapped` whose customer is linked now."""
+        held = [row for row in self._store.ledger.held(self._name) if row.held_code == "customer_unmapped"]
+        ids = sorted({r.posting.party.gocardless_customer or "" for r in held if r.posting.party})
+        linked = set(self._store.customers.get(self._name, ids))
+        keys = [
+            row.posting.key
+            for row in held
+            if row.posting.party is not None and row.posting.party.gocardless_customer in linked
+        ]
+        if keys:
+            self._store.ledger.release(self._name, keys, by="connector", note="the customer is linked now")
+        return len(keys)

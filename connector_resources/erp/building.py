@@ -1,0 +1,32 @@
+"""What an ERP connector is built from, besides its own settings: the same for every ERP."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bookkeeping.settings import BookSettings
+from connector_resources.transport.http_transport import CallCounter
+
+if TYPE_CHECKING:
+    from connector_resources.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """The connection's name and book settings, the store (vault, leases, quotas), and time.
+
+    `counter` counts every remote call by system, for reports and budgets.
+    """
+
+    connection: str
+    books: BookSettings
+    store: Store
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+    rng: random.Random = field(default_factory=random.Random)
+    counter: CallCounter = field(default_factory=CallCounter)

@@ -1,0 +1,1 @@
+"""GoCardless: types, client, windowed reading, webhook verification and the resource that builds them."""

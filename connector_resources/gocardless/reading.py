@@ -1,0 +1,292 @@
+"""Reads from GoCardless into the store what an activity day needs, with as few calls as possible.
+
+A full read lists the day's events by resource type together with the resources they name; a read of what is new fetches only
+those resources, by id or by a narrow window of events, whichever costs fewer calls. What is known is never fetched again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from bookkeeping.settings import activity_day
+from connector_resources.connections.model import Connection
+from connector_resources.gocardless.bounces import attribute_bounces
+from connector_resources.gocardless.client import GoCardlessClient
+from connector_resources.gocardless.fetch_plan import FetchPlan, plan_fetch
+from connector_resources.gocardless.windows import read_events
+from connector_resources.posting.planning import SLICE, Scope, days_subjects, slices
+from connector_resources.store.store import Store
+
+#: resource types whose events matter to the books or to master data, with the name of the resource in `include`.
+READ_TYPES = {
+    "payments": "payment",
+    "mandates": "mandate",
+    "refunds": "refund",
+    "payouts": "payout",
+    "subscriptions": "subscription",
+    "creditors": None,
+    "billing_requests": None,
+    "instalment_schedules": None,
+}
+
+#: up to so many missing resources are fetched one by one before listing is considered.
+FEW = 8
+
+
+@dataclass(slots=True)
+class ReadReport:
+    """What one reading brought: counts by meaning, totals per currency (minor units), some rows to look at."""
+
+    resource_type: str
+    counts: Counter[str] = field(default_factory=Counter)
+    totals_minor: Counter[str] = field(default_factory=Counter)
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    calls: int = 0
+
+    def sentence(self) -> str:
+        parts = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items())) or "nothing new"
+        return f"{self.resource_type}: {parts}; {self.calls} GoCardless calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a window of events brought: unknown ones, all that were listed, and the newest time among them."""
+
+    new: int
+    listed: int
+    newest: datetime | None
+
+
+class Reader:
+    """One connection's reading. Every method can be repeated at any time and adds nothing twice."""
+
+    def __init__(self, store: Store, client: GoCardlessClient, connection: Connection) -> None:
+        self._store = store
+        self._client = client
+        self._connection = connection
+        self._name = connection.name
+        self._settings = connection.book_settings
+
+    # --- one method per source asset -------------------------------------------------------------------------------
+
+    def events(self, scope: Scope) -> ReadReport:
+        """A full read lists the days' events again and stores the resources they name; else it counts what is new."""
+        report = ReadReport("events")
+        before = self._client.calls
+        if not scope.only_new:
+            start, end = self._window(scope.first_day, scope.last_day)
+            for resource_type, include in READ_TYPES.items():
+                self._read_events(resource_type, include, start, end, report)
+        counts = self._store.inbox.count(self._name, scope.first_day, scope.last_day)
+        report.counts["events of these days"] = counts.total
+        report.counts["not yet processed"] = counts.new
+        for (resource_type, action), count in counts.by.items():
+            report.sample.append({"resource": resource_type, "action": action, "events": count})
+        report.calls = self._client.calls - before
+        return report
+
+    def payments(self, scope: Scope) -> ReadReport:
+        return self._refresh("payments", scope)
+
+    def mandates(self, scope: Scope) -> ReadReport:
+        return self._refresh("mandates", scope)
+
+    def refunds(self, scope: Scope) -> ReadReport:
+        report = self._refresh("refunds", scope)
+        return self._fill(report, "payments", (r.get("payment") for r in self._links("refunds", scope)))
+
+    def subscriptions(self, scope: Scope) -> ReadReport:
+        return self._refresh("subscriptions", scope)
+
+    def payouts(self, scope: Scope) -> ReadReport:
+        """The payouts of the days, and those behind bounces that name only their creditor."""
+        creditors = self._subjects("creditors", scope)
+        bounces = [
+            event
+            for event in self._store.inbox.about(self._name, creditors)
+            if event.action == "bounced_payout" and event.subject.startswith("CR")
+        ]
+        bounced = attribute_bounces(self._store, self._client, self._name, bounces)
+        report = self._refresh("payouts", scope)
+        self._keep("payouts", bounced, report)
+        return report
+
+    def customers(self, scope: Scope) -> ReadReport:
+        """The mandates behind the days' payments, the customers behind all their mandates, and new customers."""
+        report = ReadReport("customers")
+        before = self._client.calls
+        for ids in slices(self._subjects("payments", scope), SLICE):
+            payments = self._store.entities.get(self._name, "payments", ids)
+            self._fill(report, "mandates", (p["links"].get("mandate") for p in payments.values()))
+            self._fill_customers(report, (p["links"].get("mandate") for p in payments.values()))
+        for ids in slices(self._subjects("mandates", scope), SLICE):
+            self._fill_customers(report, ids)
+        if not scope.only_new:
+            start, end = self._window(scope.first_day, scope.last_day)
+            for page in self._client.list_pages("customers", created_from=start, created_to=end):
+                self._keep("customers", page, report)
+        report.calls = self._client.calls - before
+        return report
+
+    def payout_items(self, scope: Scope) -> ReadReport:
+        """Items of every payout of the days that were never read, and what is missing of the payments they name."""
+        report = ReadReport("payout_items")
+        before = self._client.calls
+        for payout_id in self._subjects("payouts", scope):
+            if self._store.entities.payout_items(self._name, payout_id) is None:
+                items = list(self._client.payout_items(payout_id))
+                self._store.entities.put_payout_items(self._name, payout_id, items)
+                report.counts["items read"] += len(items)
+            items = self._store.entities.payout_items(self._name, payout_id) or []
+            report.counts.update(str(item["type"]) for item in items)
+            report.sample.append({"payout": payout_id, "items": len(items)})
+            self._know_payments(sorted({p for i in items if (p := i["links"].get("payment"))}), report)
+        report.calls = self._client.calls - before
+        return report
+
+    def poll_events(self, since: datetime, until: datetime) -> Polled:
+        """Store the events of a window: the event poll's work."""
+        new, listed = 0, 0
+        newest: datetime | None = None
+        for page in read_events(self._client, since, until):
+            new += self._store.inbox.drop_polled(self._name, page.events, day_of=self._day_of)
+            listed += len(page.events)
+            times = [datetime.fromisoformat(event["created_at"]) for event in page.events]
+            newest = max([*times, newest] if newest else times, default=newest)
+        return Polled(new, listed, newest)
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def _read_events(
+        self, resource_type: str, include: str | None, start: datetime, end: datetime, report: ReadReport
+    ) -> None:
+        for page in read_events(self._client, start, end, resource_type=resource_type, include=include):
+            new = self._store.inbox.drop_polled(self._name, page.events, day_of=self._day_of)
+            report.counts["events that no webhook had brought"] += new
+            if include is not None and page.linked:
+                self._keep(resource_type, page.linked, report)
+
+    def _know_payments(self, payment_ids: Sequence[str], report: ReadReport) -> None:
+        """A payout may name payments whose events never reached us: read their stories, so that nothing is unexplained."""
+        for ids in slices(payment_ids, SLICE):
+            known = self._store.inbox.story(self._name, ids)
+            strangers = [key for key in ids if not any(_is_receipt(body) for body in known.get(key, []))]
+            if not strangers:
+                continue
+            self._fill(report, "payments", strangers)
+            bodies = self._store.entities.get(self._name, "payments", strangers)
+            self._fill(report, "mandates", (b["links"].get("mandate") for b in bodies.values()))
+            self._fill_customers(report, (b["links"].get("mandate") for b in bodies.values()))
+            self._read_stories(strangers, bodies, report)
+
+    def _read_stories(self, ids: Sequence[str], bodies: dict[str, dict[str, Any]], report: ReadReport) -> None:
+        if len(ids) <= FEW:
+            for key in ids:
+                events = [e for page in self._client.list_pages("events", payment=key) for e in page]
+                report.counts["events that no webhook had brought"] += self._store.inbox.drop_polled(
+                    self._name, events, day_of=self._day_of
+                )
+            return
+        created = [datetime.fromisoformat(body["created_at"]) for body in bodies.values()]
+        if created:
+            until = datetime.now(UTC) + timedelta(days=1)
+            for page in read_events(
+                self._client, min(created), until, resource_type="payments", action="confirmed", include="payment"
+            ):
+                new = self._store.inbox.drop_polled(self._name, page.events, day_of=self._day_of)
+                report.counts["events that no webhook had brought"] += new
+                self._keep("payments", page.linked, report)
+
+    # --- resources -------------------------------------------------------------------------------------------------
+
+    def _refresh(self, resource_type: str, scope: Scope) -> ReadReport:
+        """A full read has stored the resources with their events; else fetch those that new events name."""
+        report = ReadReport(resource_type)
+        before = self._client.calls
+        if scope.only_new:
+            self._fetch_new(resource_type, scope, report)
+        for ids in slices(self._subjects(resource_type, scope), SLICE):
+            self._fill(report, resource_type, ids)
+            for body in self._store.entities.get(self._name, resource_type, ids).values():
+                self._show(resource_type, body, report)
+        report.calls = self._client.calls - before
+        return report
+
+    def _fetch_new(self, resource_type: str, scope: Scope, report: ReadReport) -> None:
+        plan: FetchPlan = plan_fetch(
+            self._store.inbox.new_subjects(self._name, scope.first_day, scope.last_day, resource_type),
+            lambda start, end: self._store.inbox.events_in_window(self._name, start, end),
+        )
+        self._fetch_each(resource_type, plan.ids, report)
+        include = READ_TYPES[resource_type]
+        for start, end in plan.windows:
+            self._read_events(resource_type, include, start, end, report)
+
+    def _fill(self, report: ReadReport, resource_type: str, ids: Iterable[str | None]) -> ReadReport:
+        """Fetch what the store does not hold yet: one by one when few, else by listing, newest first."""
+        missing = self._store.entities.missing(self._name, resource_type, sorted({key for key in ids if key}))
+        if len(missing) > FEW:
+            missing = self._fill_by_listing(resource_type, missing, report)
+        self._fetch_each(resource_type, missing, report)
+        return report
+
+    def _fill_by_listing(self, resource_type: str, missing: Sequence[str], report: ReadReport) -> list[str]:
+        wanted = set(missing)
+        pages_left = len(wanted)
+        for page in self._client.list_pages(resource_type):
+            self._keep(resource_type, page, report)
+            wanted -= {body["id"] for body in page}
+            pages_left -= 1
+            if not wanted or pages_left <= len(wanted) // 2:
+                break
+        return sorted(wanted)
+
+    def _fetch_each(self, resource_type: str, ids: Sequence[str], report: ReadReport) -> None:
+        bodies = [self._client.get(resource_type, key) for key in ids]
+        if bodies:
+            self._keep(resource_type, bodies, report)
+
+    def _fill_customers(self, report: ReadReport, mandate_ids: Iterable[str | None]) -> None:
+        wanted = sorted({key for key in mandate_ids if key})
+        mandates = self._store.entities.get(self._name, "mandates", wanted)
+        self._fill(report, "customers", (m["links"].get("customer") for m in mandates.values()))
+
+    def _keep(self, resource_type: str, bodies: Sequence[dict[str, Any]], report: ReadReport) -> None:
+        changes = self._store.entities.put(self._name, resource_type, bodies, day_of=self._day_of)
+        report.counts[f"{resource_type} new"] += changes.new
+        report.counts[f"{resource_type} changed"] += changes.changed
+
+    def _show(self, resource_type: str, body: dict[str, Any], report: ReadReport) -> None:
+        report.counts[f"{resource_type} of these days"] += 1
+        if isinstance(amount := body.get("amount"), int) and "currency" in body:
+            report.totals_minor[body["currency"]] += amount
+        if len(report.sample) < 10:
+            report.sample.append(
+                {k: body[k] for k in ("id", "status", "amount", "currency", "created_at") if k in body}
+            )
+
+    # --- days and subjects -----------------------------------------------------------------------------------------
+
+    def _subjects(self, resource_type: str, scope: Scope) -> list[str]:
+        return list(days_subjects(self._store, self._name, resource_type, scope))
+
+    def _links(self, resource_type: str, scope: Scope) -> list[dict[str, str]]:
+        ids = self._subjects(resource_type, scope)
+        return [body["links"] for body in self._store.entities.get(self._name, resource_type, ids).values()]
+
+    def _window(self, first: date, last: date) -> tuple[datetime, datetime]:
+        zone = self._settings.time_zone
+        start = datetime.combine(first, datetime.min.time(), tzinfo=zone)
+        end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+    def _day_of(self, moment: datetime) -> date:
+        return activity_day(moment, self._settings)
+
+
+def _is_receipt(body: dict[str, Any]) -> bool:
+    return body["action"] in ("confirmed", "paid_out", "chargeback_cancelled", "failed", "charged_back")

@@ -1,0 +1,76 @@
+"""Verifies and opens a GoCardless webhook (gocardless.md section 7). Stores nothing, trusts only the signature.
+
+A webhook only announces events: amounts and states are always read from the API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connector_resources.errors import WebhookRefused
+
+#: 250 events (the most a delivery holds) with all their fields stay far below this.
+MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A delivery. `webhook_id` is for debugging only. `malformed` entries are no events and block no other."""
+
+    webhook_id: str | None
+    events: list[dict[str, Any]]
+    malformed: tuple[Any, ...] = ()
+
+
+def verify_signature(raw: bytes, header: str | None, secrets: Sequence[str]) -> bool:
+    """Whether `header` is the lower-case hex HMAC-SHA256 of the raw body under any of the secrets, in constant time.
+
+    All secrets are tried, so that the time does not tell which one fits. An empty secret never fits.
+    """
+    if header is None or not header.isascii():
+        return False
+    fits = False
+    for secret in secrets:
+        expected = hmac.digest(secret.encode(), raw, hashlib.sha256).hex()
+        fits |= hmac.compare_digest(expected, header) and secret != ""
+    return fits
+
+
+def parse_webhook(raw: bytes) -> Webhook:
+    """The events of a body whose signature was verified. Raises `WebhookRefused`: 413 too large, 400 not a webhook."""
+    if len(raw) > MAX_WEBHOOK_BYTES:
+        raise WebhookRefused(f"The webhook is larger than {MAX_WEBHOOK_BYTES} bytes.", status=413)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict) or not isinstance(body.get("events"), list):
+        raise WebhookRefused("The webhook is not a JSON object with a list of events.", status=400)
+    meta = body.get("meta")
+    webhook_id = meta.get("webhook_id") if isinstance(meta, dict) else None
+    events = [event for event in body["events"] if _is_event(event)]
+    malformed = tuple(event for event in body["events"] if not _is_event(event))
+    return Webhook(webhook_id if isinstance(webhook_id, str) else None, events, malformed)
+
+
+def _is_event(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(name), str) and entry[name] for name in ("id", "resource_type", "action"))
+        and isinstance(entry.get("links") or {}, dict)
+        and _is_moment(entry.get("created_at"))
+    )
+
+
+def _is_moment(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

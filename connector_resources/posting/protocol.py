@@ -1,0 +1,311 @@
+"""The posting protocol (DESIGN section 5): the only way this project writes to a remote system.
+
+plan -> claim -> send -> settle, and recover. A request's exact bytes are committed before it is sent; an outcome that is not
+known is looked up by our reference, never repeated blindly; what a person must decide is held with the reason. One process
+at a time works for a connection: the lease's fence is checked inside every transaction.
+
+It knows no ERP: everything that differs comes from the connector and its traits.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import islice
+
+from bookkeeping.postings import PostingKind
+from connector_resources.erp.contract import (
+    Absent,
+    Accepted,
+    CannotTell,
+    Complete,
+    ErpConnector,
+    Found,
+    FoundJob,
+    Hold,
+    Mismatch,
+    Outcome,
+    PlannedSubmission,
+    Posted,
+    PostingWork,
+    Rejected,
+    StepDone,
+    Verified,
+    VerifyRequest,
+)
+from connector_resources.errors import NotSent, RateLimited, StaleVersion, Uncertain
+from connector_resources.posting.jobs import JobLimits, await_jobs
+from connector_resources.posting.parties import with_erp_customers
+from connector_resources.store.leases import Lease
+from connector_resources.store.store import Store
+from connector_resources.store.submissions import (
+    SettledAbsent,
+    SettledAccepted,
+    SettledNotSent,
+    SettledParked,
+    SettledPosted,
+    SettledRejected,
+    SettledUnknown,
+    Settlement,
+)
+
+#: how many postings are looked at in one pass; bounds memory on days with very many.
+PASS_SIZE = 5000
+#: how often the same bytes may be sent when every look-up says they never arrived.
+MAX_ATTEMPTS = 3
+#: after so many unanswered writes in a row the remote system is taken to be down for this run.
+MAX_UNCERTAIN_IN_A_ROW = 3
+LEASE_TTL_S = 120.0
+LEASE_WAIT_S = 60.0
+
+
+@dataclass(slots=True)
+class PostingReport:
+    """What one run of the protocol did. `stopped` says why work is left, empty when everything was settled."""
+
+    settled: int = 0
+    held: list[Hold] = field(default_factory=list)
+    submissions: int = 0
+    adopted: int = 0
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Time and waiting, passed in so that tests and fault campaigns own them."""
+
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+    jobs: JobLimits = field(default_factory=JobLimits)
+
+
+class PostingProtocol:
+    """Brings every planned posting of one connection to its end at the ERP, once."""
+
+    def __init__(self, store: Store, connector: ErpConnector, connection: str, surroundings: Surroundings) -> None:
+        self._store = store
+        self._connector = connector
+        self._connection = connection
+        self._around = surroundings
+        self._uncertain_in_a_row = 0
+
+    def run(
+        self,
+        kinds: Collection[PostingKind],
+        days: tuple[date, date] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> PostingReport:
+        """Recover what an earlier run left open, then post everything of `kinds` that waits (of `days`, if given).
+
+        `progress(settled, total)` is called between groups. Raises `LeaseBusy` when another process is at work and
+        `LeaseLost` when one took over; whatever was not settled is found by the next run.
+        """
+        report = PostingReport()
+        leases = self._store.leases
+        with leases.hold(f"posting:{self._connection}", ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease:
+            self._recover(lease, report)
+            while not report.stopped and self._one_pass(lease, kinds, days, report, progress):
+                continue
+            self._recover(lease, report)
+        return report
+
+    # --- one pass: verify what is done, plan what is next, send it -------------------------------------------------
+
+    def _one_pass(
+        self,
+        lease: Lease,
+        kinds: Collection[PostingKind],
+        days: tuple[date, date] | None,
+        report: PostingReport,
+        progress: Callable[[int, int], None] | None,
+    ) -> bool:
+        """True when something changed, so that another pass may find more to do."""
+        work = self._store.ledger.next_work(self._connection, kinds, limit=PASS_SIZE, days=days)
+        if not work:
+            return False
+        work = with_erp_customers(self._store, self._connection, work)
+        try:
+            work, mismatches = self._verify(work)
+            self._connector.prepare([item.posting for item in work if not item.done])
+        except NotSent as error:
+            report.stopped = str(error)
+            return False
+        holds = list(mismatches)
+        planned: list[PlannedSubmission] = []
+        completes: list[Complete] = []
+        if work:
+            # The batch time comes from the data, so that the same postings always give the same bytes.
+            cut_off = max(item.posting.occurred_at for item in work)
+            for answer in self._connector.plan(work, cut_off):
+                match answer:
+                    case PlannedSubmission():
+                        planned.append(answer)
+                    case Hold():
+                        holds.append(answer)
+                    case Complete():
+                        completes.append(answer)
+        self._record(holds, completes, report)
+        before = report.submissions
+        self._send_all(lease, planned, report, len(work), progress)
+        self._await_jobs(lease, report)
+        return bool(holds or completes or report.submissions > before)
+
+    def _verify(self, work: Sequence[PostingWork]) -> tuple[list[PostingWork], list[Hold]]:
+        """Read back the newest document of every posting that has an unverified one."""
+        requests = [
+            VerifyRequest(item, item.done[-1].step, item.done[-1].document)
+            for item in work
+            if item.done and not item.done[-1].verified
+        ]
+        if not requests:
+            return list(work), []
+        verified: dict[str, StepDone] = {}
+        holds: list[Hold] = []
+        for request, answer in zip(requests, self._connector.verify(requests), strict=True):
+            key = request.work.posting.key
+            match answer:
+                case Verified(document=document):
+                    verified[key] = StepDone(request.step, document, verified=True)
+                case Mismatch(reason=reason, next_step=next_step):
+                    holds.append(Hold(key, "read_back_differs", reason, next_step))
+        self._store.submissions.record_verified(
+            self._connection, [(key, step.step, step.document) for key, step in verified.items()]
+        )
+        held = {hold.posting_key for hold in holds}
+        renewed = [
+            replace(item, done=(*item.done[:-1], verified[item.posting.key])) if item.posting.key in verified else item
+            for item in work
+            if item.posting.key not in held
+        ]
+        return renewed, holds
+
+    def _record(self, holds: Sequence[Hold], completes: Sequence[Complete], report: PostingReport) -> None:
+        with self._store.begin() as transaction:
+            if holds:
+                self._store.ledger.hold(self._connection, holds, within=transaction)
+            if completes:
+                self._store.ledger.complete(
+                    self._connection, completes, settled_state=self._connector.traits.settled_state, within=transaction
+                )
+        report.held.extend(holds)
+        report.settled += len(completes)
+
+    # --- claim, send, settle ---------------------------------------------------------------------------------------
+
+    def _send_all(
+        self,
+        lease: Lease,
+        planned: Sequence[PlannedSubmission],
+        report: PostingReport,
+        total: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        rest = iter(planned)
+        while not report.stopped and (group := list(islice(rest, self._connector.traits.claim_group))):
+            self._send_group(lease, group, report)
+            if progress is not None:
+                progress(report.settled, total)
+
+    def _send_group(self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport) -> None:
+        """One commit before the first byte leaves, one after the last answer: a crash in between is recovered."""
+        lease.renew()
+        rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
+        results: list[tuple[int, Settlement]] = []
+        for row, planned in zip(rows, group, strict=True):
+            if report.stopped:
+                results.append((row.id, SettledNotSent(report.stopped)))
+                continue
+            results.append((row.id, self._send(planned, report)))
+        self._store.submissions.settle(self._connection, lease.fence, results)
+
+    def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
+        report.submissions += 1
+        try:
+            outcome = self._connector.submit(planned)
+        except StaleVersion as error:
+            return SettledNotSent(str(error))
+        except RateLimited as error:
+            report.stopped = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
+            return SettledNotSent(report.stopped)
+        except NotSent as error:
+            report.stopped = str(error)
+            return SettledNotSent(report.stopped)
+        except Uncertain as error:
+            self._uncertain_in_a_row += 1
+            if self._uncertain_in_a_row >= MAX_UNCERTAIN_IN_A_ROW:
+                report.stopped = f"{self._uncertain_in_a_row} writes in a row were not answered; the last: {error}"
+            return SettledUnknown(str(error))
+        self._uncertain_in_a_row = 0
+        return self._settlement(outcome, planned, report)
+
+    def _settlement(self, outcome: Outcome, planned: PlannedSubmission, report: PostingReport) -> Settlement:
+        match outcome:
+            case Posted(document=document):
+                return SettledPosted(document)
+            case Accepted(job_id=job_id):
+                return SettledAccepted(job_id)
+            case Rejected(code=code, reason=reason, next_step=next_step):
+                report.held.extend(Hold(key, code, reason, next_step) for key in planned.posting_keys)
+                return SettledRejected(code, reason, next_step)
+
+    # --- recover ---------------------------------------------------------------------------------------------------
+
+    def _recover(self, lease: Lease, report: PostingReport) -> None:
+        """Bring every submission without a recorded end to one: look up, adopt, send again, or park for a person."""
+        self._await_jobs(lease, report)
+        rows = [row for row in self._store.submissions.open(self._connection) if row.state != "accepted"]
+        if not rows:
+            return
+        self._wait_out_read_lag([row.open.claimed_at for row in rows])
+        lease.renew()
+        try:
+            findings = self._connector.find([row.open for row in rows])
+        except NotSent as error:
+            report.stopped = report.stopped or str(error)
+            return
+        results: list[tuple[int, Settlement]] = []
+        again: list[PlannedSubmission] = []
+        for row, finding in zip(rows, findings, strict=True):
+            match finding:
+                case Found(document=document):
+                    report.adopted += 1
+                    results.append((row.submission_id, SettledPosted(document)))
+                case FoundJob(job_id=job_id):
+                    report.adopted += 1
+                    results.append((row.submission_id, SettledAccepted(job_id)))
+                case Absent() if row.open.attempts < MAX_ATTEMPTS:
+                    results.append((row.submission_id, SettledAbsent()))
+                    again.append(row.open.planned)
+                case Absent():
+                    results.append((row.submission_id, SettledParked(_never_arrived(row.open.attempts))))
+                case CannotTell(instructions=instructions):
+                    results.append((row.submission_id, SettledParked(instructions)))
+        self._store.submissions.settle(self._connection, lease.fence, results)
+        self._send_all(lease, again, report, len(again), None)
+        self._await_jobs(lease, report)
+
+    def _wait_out_read_lag(self, claimed: Sequence[datetime]) -> None:
+        """A look-up that finds nothing is believed only after the ERP's read lag since the newest attempt."""
+        age = (self._around.clock() - max(claimed)).total_seconds()
+        if age < self._connector.traits.read_lag_s:
+            self._around.sleep(self._connector.traits.read_lag_s - max(age, 0.0))
+
+    def _await_jobs(self, lease: Lease, report: PostingReport) -> None:
+        rows = [row for row in self._store.submissions.open(self._connection) if row.state == "accepted"]
+        if not rows:
+            return
+        around = self._around
+        for row, outcome in await_jobs(self._connector, rows, around.jobs, around.sleep, lease.renew, around.chance):
+            settlement = self._settlement(outcome, row.open.planned, report)
+            self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, settlement)])
+
+
+def _never_arrived(attempts: int) -> str:
+    return (
+        f"The request was sent {attempts} times, each time without an answer, and every look-up says it never arrived. "
+        "Look at the ERP's own log for our reference, then `connector release` the posting to try again."
+    )

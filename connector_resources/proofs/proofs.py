@@ -1,0 +1,127 @@
+"""What must hold of the books after a run; each proof lists every finding and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bookkeeping.payout_proof import prove
+from bookkeeping.postings import Unbalanced, require_balance
+from connector_resources.connections.model import Connection
+from connector_resources.erp.contract import Mismatch, PostingWork, VerifyRequest
+from connector_resources.errors import NotSent, Refused
+from connector_resources.gocardless.wire import payout_item_of, payout_of
+from connector_resources.posting.planning import DECIDED_TYPES, SLICE, Scope, days_subjects, slices
+from connector_resources.proofs.clearing import clearing_findings
+from connector_resources.proofs.findings import Findings
+from connector_resources.runtime import Runtime
+from connector_resources.store.ledger_reading import LedgerRow
+
+SETTLED = ("posted", "delivered")
+
+
+def payouts_proven(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """Every payout that the days' events name is proven by its items."""
+    findings = Findings("payouts")
+    store, name = runtime.store, connection.name
+    ids = list(days_subjects(store, name, "payouts", replace(scope, only_new=False)))
+    for key, body in store.entities.get(name, "payouts", ids).items():
+        findings.checked += 1
+        items = store.entities.payout_items(name, key)
+        if items is None:
+            findings.add(
+                key, f"The items of payout {key} were not read.", "Materialise payout_items of this day again."
+            )
+            continue
+        payout = payout_of(body)
+        for finding in prove(payout, [payout_item_of(item, payout.amount.currency) for item in items]):
+            findings.add(key, finding.message, "Read the payout's items again; if it persists, ask GoCardless support.")
+    return findings
+
+
+def balanced_postings(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """Debits equal credits in every posting of the days."""
+    findings = Findings("postings")
+    for row in runtime.store.ledger.of_day(connection.name, scope.first_day, scope.last_day):
+        findings.checked += 1
+        try:
+            require_balance(row.posting)
+        except Unbalanced as error:
+            findings.add(row.posting.key, str(error), "Nothing of it is posted; report this with the posting's trace.")
+    return findings
+
+
+def nothing_missed(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """No event of the days that concerns the books is without a decision."""
+    findings = Findings("events", severe=False)
+    findings.checked = runtime.store.inbox.count(connection.name, scope.first_day, scope.last_day).total
+    for event in runtime.store.inbox.new_events(connection.name, scope.first_day, scope.last_day, limit=SLICE):
+        if event.resource_type in DECIDED_TYPES or event.action == "bounced_payout":
+            findings.add(
+                event.event_id,
+                f"{event.resource_type}.{event.action} of {event.subject} is not decided yet.",
+                "A later run decides it; materialise this day again to do it now.",
+            )
+    return findings
+
+
+def nothing_unposted(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """No posting of the days is left without an ERP document."""
+    findings = Findings("postings", severe=False)
+    for row in runtime.store.ledger.of_day(connection.name, scope.first_day, scope.last_day):
+        findings.checked += 1
+        if row.state == "held":
+            findings.add(row.posting.key, row.held_reason or "held", row.held_next_step or "")
+        elif row.state not in (*SETTLED, "withdrawn"):
+            findings.add(
+                row.posting.key, f"{row.posting.kind} {row.posting.subject} is {row.state}.", "Run this day again."
+            )
+    return findings
+
+
+def clearing_balance(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """The clearing account explains itself: every remaining difference is a payment or payout that can be named."""
+    return clearing_findings(runtime.store, connection, scope, runtime.clock())
+
+
+def erp_agrees(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """Read the days' documents back from the ERP and compare them with what was posted, where it can be read."""
+    findings = Findings("documents", severe=False)
+    with runtime.erp(connection) as connector:
+        if connector.traits.settled_state == "delivered":
+            return findings
+        for rows in slices(_settled(runtime, connection, scope), SLICE):
+            requests = [_request(row) for row in rows]
+            findings.checked += len(requests)
+            try:
+                answers = connector.verify(requests)
+            except (NotSent, Refused) as error:
+                findings.add(connection.name, f"The ERP could not be read: {error}", error.next_step)
+                return findings
+            for request, answer in zip(requests, answers, strict=True):
+                if isinstance(answer, Mismatch):
+                    findings.add(request.work.posting.key, answer.reason, answer.next_step)
+    return findings
+
+
+def trail_verifies(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
+    """The trail's hash chain is whole."""
+    findings = Findings("trail rows")
+    report = runtime.store.trail.verify(connection.name)
+    findings.checked = report.rows
+    if not report.ok:
+        findings.add(
+            f"row {report.first_bad_seq}", report.problem or "", "Restore the store from a backup; see the runbook."
+        )
+    return findings
+
+
+def _settled(runtime: Runtime, connection: Connection, scope: Scope) -> Iterator[LedgerRow]:
+    for row in runtime.store.ledger.of_day(connection.name, scope.first_day, scope.last_day):
+        if row.state in SETTLED and row.documents and row.posting.lines:
+            yield row
+
+
+def _request(row: LedgerRow) -> VerifyRequest:
+    last = row.documents[-1]
+    return VerifyRequest(PostingWork(row.posting, row.documents), last.step, last.document)

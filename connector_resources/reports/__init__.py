@@ -1,0 +1,1 @@
+"""Reports for finance people: one HTML file that opens anywhere without a network, and the same as a workbook."""

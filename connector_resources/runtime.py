@@ -1,0 +1,101 @@
+"""What one process holds open: settings, store, connections, and what is built from them on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connector_resources.connections.load import find_connection, load_connections
+from connector_resources.connections.model import Connection
+from connector_resources.erp.building import BuildContext
+from connector_resources.erp.contract import ErpConnector
+from connector_resources.erp.registry import erp_kind
+from connector_resources.gocardless.building import build_client
+from connector_resources.gocardless.client import GoCardlessClient
+from connector_resources.posting.planning import Planner
+from connector_resources.posting.protocol import PostingProtocol, Surroundings
+from connector_resources.settings import Settings
+from connector_resources.store.store import Store
+from connector_resources.store.vault_key import VaultKey, load_vault_key
+from connector_resources.transport.http_transport import CallCounter
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Settings, store and connections of this process. Use it as a context manager, or `close` it."""
+
+    settings: Settings
+    store: Store
+    vault_key: VaultKey
+    connections: tuple[Connection, ...]
+    clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    counter: CallCounter = field(default_factory=CallCounter)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now) -> Runtime:
+        """Open the store (migrating it if needed) and read every connection file.
+
+        Raises `BrokenConnectionFile`, `VaultKeyError`.
+        """
+        settings = settings or Settings()
+        settings.root.mkdir(parents=True, exist_ok=True)
+        connections = load_connections(settings.connections_dir, settings.components_dir)
+        vault_key = load_vault_key(settings)
+        store = Store.open(settings.store_url, clock=clock, vault_key=vault_key)
+        store.migrate()
+        return cls(settings, store, vault_key, connections, clock)
+
+    def connection(self, name: str) -> Connection:
+        """Raises `UnknownConnection`."""
+        return find_connection(self.connections, name)
+
+    @contextlib.contextmanager
+    def gocardless(self, connection: Connection) -> Iterator[GoCardlessClient]:
+        """A GoCardless client with the connection's token and the quota shared by all processes."""
+        client = build_client(connection.gocardless, self._context(connection))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextlib.contextmanager
+    def erp(self, connection: Connection) -> Iterator[ErpConnector]:
+        """The connection's ERP connector."""
+        connector = erp_kind(connection.erp.kind).build(connection.erp, self._context(connection))
+        try:
+            yield connector
+        finally:
+            connector.close()
+
+    def planner(self, connection: Connection, *, record: bool = True) -> Planner:
+        return Planner(self.store, connection.book_settings, record=record)
+
+    def protocol(self, connection: Connection, connector: ErpConnector) -> PostingProtocol:
+        return PostingProtocol(self.store, connector, connection.name, Surroundings(self.clock, self.sleep))
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _context(self, connection: Connection) -> BuildContext:
+        return BuildContext(
+            connection=connection.name,
+            books=connection.book_settings,
+            store=self.store,
+            clock=self.clock,
+            sleep=self.sleep,
+            counter=self.counter,
+        )

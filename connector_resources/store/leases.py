@@ -1,0 +1,115 @@
+"""Leases: one process at a time may work on a named thing, on any number of machines; a crash frees it after its time.
+
+Each holder gets a fence, a number that only grows. Writers compare it inside their transaction, so that a holder who
+was paused longer than its lease can do no harm when it wakes. Holders renew between pieces of work; no thread does it
+for them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import Connection, Update, select, update
+
+from connector_resources.errors import LeaseBusy, LeaseLost
+from connector_resources.store.engine import Database
+from connector_resources.store.rows import insert_absent
+from connector_resources.store.schema import LEASES
+
+#: how often a waiting process asks again.
+POLL_EVERY_S = 0.1
+
+
+class Lease:
+    """A lease that is held. `fence` is higher than that of every earlier holder of the same name."""
+
+    def __init__(self, database: Database, name: str, holder: str, fence: int, ttl_s: float) -> None:
+        self.name = name
+        self.fence = fence
+        self._database = database
+        self._holder = holder
+        self._ttl_s = ttl_s
+
+    def __repr__(self) -> str:
+        return f"Lease({self.name!r}, fence={self.fence})"
+
+    def renew(self) -> None:
+        """Hold it for another full time from now. Raises `LeaseLost` when another process took it."""
+        expires_at = self._database.now() + timedelta(seconds=self._ttl_s)
+        with self._database.write() as transaction:
+            renewed = transaction.execute(self._own().values(expires_at=expires_at)).rowcount
+        if not renewed:
+            raise lease_lost(self.name)
+
+    def release(self) -> None:
+        """Let the next process in at once. A lease that was lost meanwhile is left to its new holder."""
+        with self._database.write() as transaction:
+            transaction.execute(self._own().values(holder=None))
+
+    def _own(self) -> Update:
+        return update(LEASES).where(
+            LEASES.c.name == self.name, LEASES.c.holder == self._holder, LEASES.c.fence == self.fence
+        )
+
+
+class Leases:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def hold(self, name: str, *, ttl_s: float, wait_s: float = 0) -> Iterator[Lease]:
+        """Hold `name` inside the block. Raises `LeaseBusy` when another process still holds it after `wait_s`."""
+        waited_s = 0.0
+        while (lease := self._take(name, ttl_s)) is None:
+            if waited_s >= wait_s:
+                raise LeaseBusy(
+                    f"another process is at work on {name}",
+                    subject=name,
+                    next_step="wait until it has finished; a crashed one frees it when its lease runs out",
+                )
+            pause_s = min(POLL_EVERY_S, wait_s - waited_s)
+            self._database.sleep(pause_s)
+            waited_s += pause_s
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def _take(self, name: str, ttl_s: float) -> Lease | None:
+        now = self._database.now()
+        holder = uuid.uuid4().hex
+        with self._database.write() as transaction:
+            insert_absent(
+                transaction, LEASES, [{"name": name, "holder": None, "fence": 0, "expires_at": now}], returning="name"
+            )
+            free = LEASES.c.holder.is_(None) | (LEASES.c.expires_at <= now)
+            taken = (
+                update(LEASES)
+                .where(LEASES.c.name == name, free)
+                .values(holder=holder, fence=LEASES.c.fence + 1, expires_at=now + timedelta(seconds=ttl_s))
+                .returning(LEASES.c.fence)
+            )
+            fence = transaction.execute(taken).scalar_one_or_none()
+        return None if fence is None else Lease(self._database, name, holder, fence, ttl_s)
+
+
+def require_fence(transaction: Connection, name: str, fence: int) -> None:
+    """Raise `LeaseLost` when the lease `name` was given to another holder since `fence`.
+
+    The row stays locked until `transaction` ends, so that nobody takes the lease over in between.
+    """
+    wanted = select(LEASES.c.fence).where(LEASES.c.name == name).with_for_update(read=True)
+    current = transaction.scalar(wanted)
+    if current is not None and current > fence:
+        raise lease_lost(name)
+
+
+def lease_lost(name: str) -> LeaseLost:
+    return LeaseLost(
+        f"another process has taken over {name}",
+        subject=name,
+        next_step="stop here; what this process left open is looked up by the one that took over",
+    )

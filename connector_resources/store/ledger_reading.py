@@ -1,0 +1,246 @@
+"""Reading the ledger: one posting, a day, a subject's story, what is next to be sent, what waits and what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+
+from bookkeeping.postings import Posting, PostingKind
+from connector_resources.erp.contract import PostingWork, StepDone
+from connector_resources.store.engine import CHUNK, AnyRow, Database, chunks, streamed
+from connector_resources.store.posting_codec import decode_posting
+from connector_resources.store.posting_work import documents_of, work_of
+from connector_resources.store.schema import (
+    POSTING_IS_HELD,
+    POSTING_IS_UNFINISHED,
+    POSTINGS,
+    SUBMISSION_IS_OPEN,
+    SUBMISSION_POSTINGS,
+    SUBMISSIONS,
+)
+from connector_resources.store.states import SETTLED
+
+#: how many postings `find` gives at most.
+FIND_LIMIT = 1000
+
+_postings = POSTINGS.c
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A posting with its state, and the ERP documents it became. `nothing_to_book` says why there may be none."""
+
+    posting: Posting
+    state: str
+    activity_day: date
+    held_code: str
+    held_reason: str
+    held_next_step: str
+    planned_at: datetime
+    settled_at: datetime | None
+    documents: tuple[StepDone, ...] = ()
+    nothing_to_book: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOn:
+    """An unfinished posting that is not sent before the one it takes back.
+
+    `reversed_state` is None if that is unknown.
+    """
+
+    posting_key: str
+    kind: str
+    subject: str
+    reverses: str
+    reversed_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCount:
+    """How many postings of a kind are in a state, and their sum in minor units. `currency` is "" for master data."""
+
+    kind: str
+    state: str
+    count: int
+    sum_minor: int
+    currency: str
+
+
+class LedgerReading:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, connection: str, key: str) -> LedgerRow | None:
+        rows = self._rows(_postings.connection == connection, _postings.key == key)
+        return rows[0] if rows else None
+
+    def of_subjects(self, connection: str, subjects: Sequence[str]) -> dict[str, list[LedgerRow]]:
+        """The postings about each subject, oldest first; subjects without one are left out."""
+        found: dict[str, list[LedgerRow]] = {}
+        for slice_subjects in chunks(sorted(set(subjects))):
+            for row in self._rows(_postings.connection == connection, _postings.subject.in_(slice_subjects)):
+                found.setdefault(row.posting.subject, []).append(row)
+        return found
+
+    def of_day(
+        self, connection: str, first_day: date, last_day: date, kinds: Collection[PostingKind] | None = None
+    ) -> Iterator[LedgerRow]:
+        """The postings of these activity days by day and key; streamed."""
+        wanted = (
+            select(POSTINGS)
+            .where(_postings.connection == connection, _postings.activity_day.between(first_day, last_day))
+            .order_by(_postings.activity_day, _postings.key)
+        )
+        if kinds is not None:
+            wanted = wanted.where(_postings.kind.in_([kind.value for kind in kinds]))
+        with self._database.snapshot() as reading:
+            rows = streamed(reading, wanted)
+            while group := list(islice(rows, CHUNK)):
+                yield from _with_documents(reading, group)
+
+    def find(self, connection: str | None, text: str) -> list[LedgerRow]:
+        """Postings that `text` may mean: a posting key, event id, GoCardless id, reference or ERP document number."""
+        by_submission = (
+            select(SUBMISSION_POSTINGS.c.connection, SUBMISSION_POSTINGS.c.posting_key)
+            .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMISSION_POSTINGS.c.submission_id)
+            .where(or_(SUBMISSIONS.c.document_number == text, SUBMISSIONS.c.reference == text))
+        )
+        by_column = [
+            select(_postings.connection, _postings.key).where(column == text)
+            for column in (_postings.key, _postings.event_id, _postings.subject, _postings.reference)
+        ]
+        keys: dict[str, set[str]] = {}
+        with self._database.read() as reading:
+            for wanted in (*by_column, by_submission):
+                for owner, key in reading.execute(wanted.limit(FIND_LIMIT)):
+                    if connection in (None, owner):
+                        keys.setdefault(owner, set()).add(key)
+        found: list[LedgerRow] = []
+        for owner, owned in sorted(keys.items()):
+            for slice_keys in chunks(sorted(owned)):
+                found.extend(self._rows(_postings.connection == owner, _postings.key.in_(slice_keys)))
+        return found[:FIND_LIMIT]
+
+    def next_work(
+        self,
+        connection: str,
+        kinds: Collection[PostingKind],
+        *,
+        limit: int,
+        days: tuple[date, date] | None = None,
+    ) -> list[PostingWork]:
+        """Unfinished postings that may be planned now, oldest first.
+
+        Left out are those with an open submission, and those whose reversed posting is not settled.
+        """
+        reversed_posting = POSTINGS.alias("reversed_posting")
+        settled = exists().where(
+            reversed_posting.c.connection == _postings.connection,
+            reversed_posting.c.key == _postings.reverses,
+            reversed_posting.c.state.in_([state.value for state in SETTLED]),
+        )
+        wanted = (
+            _unfinished(select(_postings.body), connection)
+            .where(_postings.kind.in_([kind.value for kind in kinds]))
+            .where(or_(_postings.reverses.is_(None), settled), ~_has_open_submission())
+            .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
+            .limit(limit)
+        )
+        if days is not None:
+            wanted = wanted.where(_postings.activity_day.between(*days))
+        with self._database.snapshot() as reading:
+            postings = [decode_posting(body) for body in reading.scalars(wanted)]
+            return work_of(reading, connection, postings)
+
+    def waiting_on(self, connection: str) -> list[WaitingOn]:
+        """Unfinished postings that `next_work` leaves out because of the posting they take back."""
+        reversed_posting = POSTINGS.alias("reversed_posting")
+        is_reversed = (reversed_posting.c.connection == _postings.connection) & (
+            reversed_posting.c.key == _postings.reverses
+        )
+        columns = select(
+            _postings.key, _postings.kind, _postings.subject, _postings.reverses, reversed_posting.c.state
+        ).outerjoin_from(POSTINGS, reversed_posting, is_reversed)
+        not_settled = or_(
+            reversed_posting.c.state.is_(None), reversed_posting.c.state.not_in([state.value for state in SETTLED])
+        )
+        wanted = (
+            _unfinished(columns, connection)
+            .where(_postings.reverses.is_not(None), not_settled)
+            .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
+        )
+        with self._database.read() as reading:
+            return [WaitingOn(*row) for row in reading.execute(wanted)]
+
+    def counts(self, connection: str, first: date | None = None, last: date | None = None) -> list[LedgerCount]:
+        """Postings by kind, state and currency, of all activity days or those from `first` to `last`."""
+        groups = (_postings.kind, _postings.state, _postings.currency)
+        wanted = (
+            select(*groups, func.count(), func.sum(_postings.amount_minor))
+            .where(_postings.connection == connection)
+            .group_by(*groups)
+            .order_by(*groups)
+        )
+        if first is not None:
+            wanted = wanted.where(_postings.activity_day >= first)
+        if last is not None:
+            wanted = wanted.where(_postings.activity_day <= last)
+        with self._database.read() as reading:
+            return [
+                LedgerCount(kind, state, count, int(sum_minor or 0), currency or "")
+                for kind, state, currency, count, sum_minor in reading.execute(wanted)
+            ]
+
+    def held(self, connection: str | None) -> list[LedgerRow]:
+        """Every held posting of one connection or of all, by connection, day and key."""
+        wanted: list[ColumnElement[bool]] = [POSTING_IS_HELD]
+        if connection is not None:
+            wanted.append(_postings.connection == connection)
+        return self._rows(*wanted)
+
+    def _rows(self, *conditions: ColumnElement[bool]) -> list[LedgerRow]:
+        wanted = (
+            select(POSTINGS).where(*conditions).order_by(_postings.connection, _postings.occurred_at, _postings.key)
+        )
+        with self._database.read() as reading:
+            rows = reading.execute(wanted).all()
+            return list(_with_documents(reading, rows))
+
+
+def _unfinished(columns: Select[Any], connection: str) -> Select[Any]:
+    return columns.where(_postings.connection == connection, POSTING_IS_UNFINISHED)
+
+
+def _has_open_submission() -> ColumnElement[bool]:
+    return exists().where(
+        SUBMISSION_POSTINGS.c.connection == _postings.connection,
+        SUBMISSION_POSTINGS.c.posting_key == _postings.key,
+        SUBMISSION_POSTINGS.c.submission_id == SUBMISSIONS.c.id,
+        SUBMISSION_IS_OPEN,
+    )
+
+
+def _with_documents(reading: Connection, rows: Sequence[AnyRow]) -> Iterator[LedgerRow]:
+    keys: dict[str, list[str]] = {}
+    for row in rows:
+        keys.setdefault(row.connection, []).append(row.key)
+    done = {connection: documents_of(reading, connection, owned) for connection, owned in keys.items()}
+    for row in rows:
+        yield LedgerRow(
+            posting=decode_posting(row.body),
+            state=row.state,
+            activity_day=row.activity_day,
+            held_code=row.held_code,
+            held_reason=row.held_reason,
+            held_next_step=row.held_next_step,
+            planned_at=row.planned_at,
+            settled_at=row.settled_at,
+            documents=done[row.connection].get(row.key, ()),
+            nothing_to_book=row.nothing_to_book,
+        )

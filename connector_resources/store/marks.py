@@ -1,0 +1,24 @@
+"""Small durable values of a connection: how far a poll has read, since when an ERP's list has changed."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from connector_resources.store.engine import Database
+from connector_resources.store.rows import put_rows
+from connector_resources.store.schema import MARKS
+
+
+class Marks:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, connection: str, name: str) -> str | None:
+        """The value last set, or None."""
+        with self._database.read() as reading:
+            return reading.scalar(select(MARKS.c.value).where(MARKS.c.connection == connection, MARKS.c.name == name))
+
+    def set(self, connection: str, name: str, value: str, *, within: Connection | None = None) -> None:
+        row = {"connection": connection, "name": name, "value": value, "updated_at": self._database.now()}
+        with self._database.write(within) as transaction:
+            put_rows(transaction, MARKS, [row])

@@ -1,0 +1,77 @@
+"""Postings together with what was already done for them at the ERP: the documents of their settled submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, select
+
+from bookkeeping.postings import Posting
+from connector_resources.erp.contract import Document, PostingWork, StepDone
+from connector_resources.store.engine import AnyRow, chunks
+from connector_resources.store.json_text import load_json
+from connector_resources.store.schema import SUBMISSION_IS_OPEN, SUBMISSION_POSTINGS, SUBMISSIONS
+from connector_resources.store.states import SubmissionState
+
+_links = SUBMISSION_POSTINGS.c
+_submissions = SUBMISSIONS.c
+
+
+def documents_of(reading: Connection, connection: str, keys: Collection[str]) -> dict[str, tuple[StepDone, ...]]:
+    """The settled steps of each posting in the order they were settled; postings without one are left out."""
+    found: dict[str, list[StepDone]] = {}
+    for slice_keys in chunks(sorted(set(keys))):
+        wanted = (
+            select(
+                _links.posting_key,
+                _submissions.step,
+                _submissions.verified,
+                _submissions.document_kind,
+                _submissions.document_number,
+                _submissions.document_etag,
+                _submissions.document_url,
+                _submissions.document_details,
+            )
+            .join(SUBMISSIONS, _submissions.id == _links.submission_id)
+            .where(_links.connection == connection, _links.posting_key.in_(slice_keys))
+            .where(_submissions.state == SubmissionState.POSTED.value)
+            .order_by(_submissions.settled_at, _submissions.id)
+        )
+        for row in reading.execute(wanted):
+            step = StepDone(row.step, document_of(row), row.verified)
+            found.setdefault(row.posting_key, []).append(step)
+    return {key: tuple(steps) for key, steps in found.items()}
+
+
+def work_of(reading: Connection, connection: str, postings: Sequence[Posting]) -> list[PostingWork]:
+    """Each posting with its settled steps and those of the posting it takes back, in the order given."""
+    keys = {posting.key for posting in postings} | {posting.reverses for posting in postings if posting.reverses}
+    done = documents_of(reading, connection, keys)
+    return [
+        PostingWork(posting, done.get(posting.key, ()), done.get(posting.reverses or "", ())) for posting in postings
+    ]
+
+
+def with_open_submission(reading: Connection, connection: str, keys: Collection[str]) -> dict[str, int]:
+    """Those of `keys` that have a submission whose end is not recorded, with its id."""
+    found: dict[str, int] = {}
+    for slice_keys in chunks(sorted(set(keys))):
+        wanted = (
+            select(_links.posting_key, _links.submission_id)
+            .join(SUBMISSIONS, _submissions.id == _links.submission_id)
+            .where(_links.connection == connection, _links.posting_key.in_(slice_keys))
+            .where(SUBMISSION_IS_OPEN)
+        )
+        found.update((key, submission_id) for key, submission_id in reading.execute(wanted))
+    return found
+
+
+def document_of(row: AnyRow) -> Document:
+    """The document columns of a submission row."""
+    return Document(
+        kind=row.document_kind,
+        number=row.document_number,
+        etag=row.document_etag,
+        url=row.document_url,
+        details=load_json(row.document_details),
+    )

@@ -1,0 +1,96 @@
+"""Rate limits of remote systems, shared by every process through the database: one row a bucket.
+
+The bucket is kept as one instant, the moment at which it will be full again if nobody takes anything (the generic cell
+rate algorithm). All arithmetic is whole microseconds. A caller that must wait has its place in the queue reserved.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Connection, case, select, update
+
+from connector_resources.store.engine import AnyRow, Database
+from connector_resources.store.rows import insert_absent
+from connector_resources.store.schema import QUOTAS
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_quotas = QUOTAS.c
+
+
+class Quotas:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, bucket: str, *, capacity: int, refill_per_s: Decimal | Fraction, cost: int = 1) -> float:
+        """Reserve `cost` calls; returns how many seconds the caller must sleep before it makes them, 0 for none.
+
+        Never more than `capacity` calls fall due at once, and never more than `refill_per_s` each second after that.
+        """
+        if not 0 < cost <= capacity or refill_per_s <= 0:
+            raise ValueError(f"bucket {bucket}: cost {cost}, capacity {capacity}, refill {refill_per_s} make no sense")
+        interval_us = ceil(1_000_000 / Fraction(refill_per_s))
+        with self._database.write() as transaction:
+            row = self._locked(transaction, bucket, capacity, interval_us)
+            now_us = self._now_us()
+            earliest_us = max(now_us, row.blocked_until_us)
+            full_at_us = max(row.full_at_us, earliest_us) + cost * interval_us
+            due_us = max(earliest_us, full_at_us - capacity * interval_us)
+            self._write(transaction, bucket, capacity=capacity, interval_us=interval_us, full_at_us=full_at_us)
+        return timedelta(microseconds=due_us - now_us).total_seconds()
+
+    def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None:
+        """The server says how many calls are left in its window: our level is lowered to that, never raised.
+
+        With none left nobody sends before the window ends. A bucket nobody has taken from yet is left alone unless
+        blocked.
+        """
+        with self._database.write() as transaction:
+            row = self._locked(transaction, bucket, 0, 0)
+            now_us = self._now_us()
+            used = max(0, row.capacity - max(0, remaining))
+            full_at_us = max(row.full_at_us, now_us + used * row.interval_us)
+            blocked_until_us = row.blocked_until_us
+            if remaining <= 0:
+                blocked_until_us = max(blocked_until_us, now_us + _us(timedelta(seconds=reset_in_s)))
+            self._write(transaction, bucket, full_at_us=full_at_us, blocked_until_us=blocked_until_us)
+
+    def block(self, bucket: str, seconds: float) -> None:
+        """The server turned a call away: nobody sends for this long. A longer block that is already known stays."""
+        with self._database.write() as transaction:
+            self._locked(transaction, bucket, 0, 0)
+            until_us = self._now_us() + _us(timedelta(seconds=seconds))
+            later = case((_quotas.blocked_until_us > until_us, _quotas.blocked_until_us), else_=until_us)
+            self._write(transaction, bucket, blocked_until_us=later)
+
+    def _locked(self, transaction: Connection, bucket: str, capacity: int, interval_us: int) -> AnyRow:
+        """The bucket's row, full when it is new; other processes wait until the transaction ends."""
+        wanted = select(QUOTAS).where(_quotas.bucket == bucket).with_for_update()
+        row = transaction.execute(wanted).one_or_none()
+        if row is None:
+            full = {
+                "bucket": bucket,
+                "capacity": capacity,
+                "interval_us": interval_us,
+                "full_at_us": 0,
+                "blocked_until_us": 0,
+            }
+            insert_absent(transaction, QUOTAS, [full], returning="bucket")
+            row = transaction.execute(wanted).one()
+        return row
+
+    def _write(self, transaction: Connection, bucket: str, **values: Any) -> None:
+        transaction.execute(update(QUOTAS).where(_quotas.bucket == bucket).values(values))
+
+    def _now_us(self) -> int:
+        return _us(self._database.now() - _EPOCH)
+
+
+def _us(span: timedelta) -> int:
+    return span // _MICROSECOND

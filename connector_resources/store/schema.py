@@ -1,0 +1,366 @@
+"""Every table of the store, in one SQLAlchemy `MetaData`. `migrations/` builds the same, step by step; a test compares
+them.
+
+Rows of one connection never refer to rows of another. What must happen once is guarded here: unique event ids, posting
+keys and submission references per connection, and check constraints on states.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    text,
+)
+
+from connector_resources.store.columns import SERIAL, TEXT, UtcText
+from connector_resources.store.states import OPEN, UNFINISHED, PostingState, SubmissionState
+
+METADATA = MetaData()
+
+
+def _quoted(states: tuple[StrEnum, ...] | type[StrEnum]) -> str:
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
+# SQLite uses a partial index only for a query that spells its condition out, so the conditions are shared with the
+# queries.
+_UNFINISHED = f"state IN ({_quoted(UNFINISHED)})"
+_HELD = f"state IN ({_quoted((PostingState.HELD,))})"
+_OPEN = f"state IN ({_quoted(OPEN)})"
+
+
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+INBOX_DELIVERIES = Table(
+    "inbox_deliveries",
+    METADATA,
+    Column("id", SERIAL, nullable=False),
+    Column("connection", TEXT, nullable=False),
+    Column("webhook_id", TEXT),
+    Column("received_at", UtcText, nullable=False),
+    Column("sha256", TEXT, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("event_count", Integer, nullable=False),
+    PrimaryKeyConstraint("id", name="pk_inbox_deliveries"),
+    Index("ix_inbox_deliveries_webhook", "connection", "webhook_id"),
+)
+
+INBOX_EVENTS = Table(
+    "inbox_events",
+    METADATA,
+    Column("seq", SERIAL, nullable=False),
+    Column("connection", TEXT, nullable=False),
+    Column("event_id", TEXT, nullable=False),
+    Column(
+        "delivery_id", BigInteger, ForeignKey("inbox_deliveries.id", name="fk_inbox_events_delivery"), nullable=True
+    ),
+    Column("subject", TEXT, nullable=False),
+    Column("resource_type", TEXT, nullable=False),
+    Column("action", TEXT, nullable=False),
+    Column("created_at", UtcText, nullable=False),
+    Column("activity_day", Date, nullable=False),
+    Column("received_at", UtcText, nullable=False),
+    Column("processed_at", UtcText),
+    Column("body", TEXT, nullable=False),
+    PrimaryKeyConstraint("seq", name="pk_inbox_events"),
+    UniqueConstraint("connection", "event_id", name="uq_inbox_events_event"),
+    Index("ix_inbox_events_day", "connection", "activity_day", "resource_type"),
+    Index("ix_inbox_events_subject", "connection", "subject"),
+    Index("ix_inbox_events_created", "connection", "created_at"),
+    _partial_index("ix_inbox_events_waiting", "connection", "activity_day", "seq", where="processed_at IS NULL"),
+    sqlite_autoincrement=True,
+)
+
+ENTITIES = Table(
+    "entities",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("resource_type", TEXT, nullable=False),
+    Column("id", TEXT, nullable=False),
+    Column("created_at", UtcText),
+    Column("activity_day", Date),
+    Column("fetched_at", UtcText, nullable=False),
+    Column("body", TEXT, nullable=False),
+    PrimaryKeyConstraint("connection", "resource_type", "id", name="pk_entities"),
+    Index("ix_entities_day", "connection", "resource_type", "activity_day"),
+)
+
+PAYOUT_READS = Table(
+    "payout_reads",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("payout_id", TEXT, nullable=False),
+    Column("item_count", Integer, nullable=False),
+    Column("fetched_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "payout_id", name="pk_payout_reads"),
+)
+
+PAYOUT_ITEMS = Table(
+    "payout_items",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("payout_id", TEXT, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("body", TEXT, nullable=False),
+    PrimaryKeyConstraint("connection", "payout_id", "position", name="pk_payout_items"),
+    ForeignKeyConstraint(
+        ["connection", "payout_id"],
+        ["payout_reads.connection", "payout_reads.payout_id"],
+        name="fk_payout_items_read",
+    ),
+    sqlite_with_rowid=False,
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("event_id", TEXT, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("outcome", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("posting_key", TEXT),
+    Column("decided_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "event_id", name="pk_decisions"),
+    Index("ix_decisions_subject", "connection", "subject"),
+)
+
+POSTINGS = Table(
+    "postings",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("event_id", TEXT, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("occurred_at", UtcText, nullable=False),
+    Column("booking_date", Date, nullable=False),
+    Column("activity_day", Date, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("currency", TEXT),
+    Column("reverses", TEXT),
+    Column("body", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("held_code", TEXT, nullable=False),
+    Column("held_reason", TEXT, nullable=False),
+    Column("held_next_step", TEXT, nullable=False),
+    Column("nothing_to_book", TEXT, nullable=False),
+    Column("planned_at", UtcText, nullable=False),
+    Column("settled_at", UtcText),
+    PrimaryKeyConstraint("connection", "key", name="pk_postings"),
+    CheckConstraint(f"state IN ({_quoted(PostingState)})", name="ck_postings_state"),
+    Index("ix_postings_day", "connection", "activity_day", "key"),
+    Index("ix_postings_subject", "subject", "connection"),
+    Index("ix_postings_event", "event_id", "connection"),
+    Index("ix_postings_reference", "reference", "connection"),
+    Index("ix_postings_key", "key", "connection"),
+    _partial_index(
+        "ix_postings_unfinished",
+        "connection",
+        "booking_date",
+        "occurred_at",
+        "key",
+        where=_UNFINISHED,
+    ),
+    _partial_index("ix_postings_held", "connection", "activity_day", "key", where=_HELD),
+)
+
+SUBMISSIONS = Table(
+    "submissions",
+    METADATA,
+    Column("id", SERIAL, nullable=False),
+    Column("connection", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("step", TEXT, nullable=False),
+    Column("method", TEXT, nullable=False),
+    Column("path", TEXT, nullable=False),
+    Column("content_type", TEXT, nullable=False),
+    Column("headers", TEXT, nullable=False),
+    Column("etag", TEXT, nullable=False),
+    Column("summary", TEXT, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("sha256", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("job_id", TEXT, nullable=False),
+    Column("code", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("next_step", TEXT, nullable=False),
+    Column("document_kind", TEXT, nullable=False),
+    Column("document_number", TEXT, nullable=False),
+    Column("document_etag", TEXT, nullable=False),
+    Column("document_url", TEXT, nullable=False),
+    Column("document_details", TEXT, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("claimed_at", UtcText, nullable=False),
+    Column("settled_at", UtcText),
+    PrimaryKeyConstraint("id", name="pk_submissions"),
+    UniqueConstraint("connection", "reference", name="uq_submissions_reference"),
+    CheckConstraint(f"state IN ({_quoted(SubmissionState)})", name="ck_submissions_state"),
+    Index("ix_submissions_document", "document_number", "connection"),
+    Index("ix_submissions_reference", "reference", "connection"),
+    _partial_index("ix_submissions_open", "connection", "id", where=_OPEN),
+    sqlite_autoincrement=True,
+)
+
+SUBMISSION_POSTINGS = Table(
+    "submission_postings",
+    METADATA,
+    Column("submission_id", BigInteger, nullable=False),
+    Column("connection", TEXT, nullable=False),
+    Column("posting_key", TEXT, nullable=False),
+    Column("position", Integer, nullable=False),
+    PrimaryKeyConstraint("submission_id", "posting_key", name="pk_submission_postings"),
+    ForeignKeyConstraint(["submission_id"], ["submissions.id"], name="fk_submission_postings_submission"),
+    ForeignKeyConstraint(
+        ["connection", "posting_key"],
+        ["postings.connection", "postings.key"],
+        name="fk_submission_postings_posting",
+    ),
+    Index("ix_submission_postings_posting", "connection", "posting_key", "submission_id"),
+    sqlite_with_rowid=False,
+)
+
+
+def _is_one_of(column: Column[str], states: tuple[StrEnum, ...]) -> ColumnElement[bool]:
+    values: BindParameter[str] = bindparam(None, [state.value for state in states], expanding=True, literal_execute=True)
+    return column.in_(values)
+
+
+#: Conditions that use the partial indexes.
+POSTING_IS_UNFINISHED = _is_one_of(POSTINGS.c.state, UNFINISHED)
+POSTING_IS_HELD = _is_one_of(POSTINGS.c.state, (PostingState.HELD,))
+SUBMISSION_IS_OPEN = _is_one_of(SUBMISSIONS.c.state, OPEN)
+
+TRAIL = Table(
+    "trail",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("subject", TEXT, nullable=False),
+    Column("payload", TEXT, nullable=False),
+    Column("previous_hash", TEXT, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    PrimaryKeyConstraint("connection", "seq", name="pk_trail"),
+    Index("ix_trail_subject", "subject", "connection", "seq"),
+    sqlite_with_rowid=False,
+)
+
+TRAIL_HEADS = Table(
+    "trail_heads",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    PrimaryKeyConstraint("connection", name="pk_trail_heads"),
+)
+
+CREDENTIALS = Table(
+    "credentials",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("key_id", TEXT, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("updated_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "name", name="pk_credentials"),
+)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", TEXT, nullable=False),
+    Column("holder", TEXT),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("name", name="pk_leases"),
+)
+
+QUOTAS = Table(
+    "quotas",
+    METADATA,
+    Column("bucket", TEXT, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("interval_us", BigInteger, nullable=False),
+    Column("full_at_us", BigInteger, nullable=False),
+    Column("blocked_until_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("bucket", name="pk_quotas"),
+)
+
+CUSTOMER_LINKS = Table(
+    "customer_links",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("gocardless_customer", TEXT, nullable=False),
+    Column("erp_customer", TEXT, nullable=False),
+    Column("method", TEXT, nullable=False),
+    Column("linked_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "gocardless_customer", name="pk_customer_links"),
+    Index("ix_customer_links_erp", "connection", "erp_customer"),
+)
+
+CUSTOMER_NUMBERS = Table(
+    "customer_numbers",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("next_number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("connection", name="pk_customer_numbers"),
+)
+
+ERP_CUSTOMERS = Table(
+    "erp_customers",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("number", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("email", TEXT, nullable=False),
+    Column("email_key", TEXT, nullable=False),
+    Column("name_key", TEXT, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("gocardless_customer", TEXT, nullable=False),
+    Column("mandate", TEXT, nullable=False),
+    Column("vat_number", TEXT, nullable=False),
+    Column("country_code", TEXT, nullable=False),
+    Column("read_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "number", name="pk_erp_customers"),
+    Index("ix_erp_customers_email", "connection", "email_key"),
+    Index("ix_erp_customers_name", "connection", "name_key"),
+    Index("ix_erp_customers_gocardless", "connection", "gocardless_customer"),
+)
+
+MARKS = Table(
+    "marks",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("value", TEXT, nullable=False),
+    Column("updated_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "name", name="pk_marks"),
+)

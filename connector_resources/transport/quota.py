@@ -1,0 +1,115 @@
+"""Joins the rate limits that all processes share (store) with the transport's quota hook, and reads quota headers.
+
+What a system says in its headers only lowers our level, never raises it: other programs may use the same quota.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from connector_resources.transport.back_off import http_date, retry_after_s, seconds_until
+from connector_resources.transport.messages import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The server's word: calls left until the window is reset, `reset_in_s` seconds from now."""
+
+    remaining: int
+    reset_in_s: int
+
+
+class Quotas(Protocol):
+    """The part of the store's `Quotas` that is used here."""
+
+    def take(self, bucket: str, *, capacity: int, refill_per_s: Fraction, cost: int = 1) -> float: ...
+
+    def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None: ...
+
+    def block(self, bucket: str, seconds: float) -> None: ...
+
+
+class SharedQuota:
+    """One bucket of the store as a transport's quota hook.
+
+    capacity      calls that may be made at once when nothing was called for a while
+    refill_per_s  calls added each second, exact
+    read_headers  the allowance an answer tells, or None
+    concerns      False for answers that another limit governs (GoCardless counts /balances apart)
+    """
+
+    def __init__(
+        self,
+        quotas: Quotas,
+        bucket: str,
+        *,
+        capacity: int,
+        refill_per_s: Fraction,
+        read_headers: Callable[[Response, datetime], Allowance | None],
+        now: Callable[[], datetime],
+        concerns: Callable[[Response], bool] = lambda _response: True,
+    ) -> None:
+        self._quotas = quotas
+        self._bucket = bucket
+        self._capacity = capacity
+        self._refill_per_s = refill_per_s
+        self._read_headers = read_headers
+        self._now = now
+        self._concerns = concerns
+
+    def before(self) -> float:
+        """Seconds to wait before the next call; a place in the queue is taken."""
+        return self._quotas.take(self._bucket, capacity=self._capacity, refill_per_s=self._refill_per_s)
+
+    def after(self, response: Response) -> float | None:
+        """Passes the server's word on to all processes. Seconds until the reset, when the answer tells."""
+        now = self._now()
+        allowance = self._read_headers(response, now)
+        reset_in_s = allowance.reset_in_s if allowance else None
+        if not self._concerns(response):
+            return reset_in_s
+        if response.status == 429:
+            wait_s = retry_after_s(response, now)
+            block_s = reset_in_s if wait_s is None else wait_s
+            if block_s:
+                self._quotas.block(self._bucket, block_s)
+        elif allowance:
+            self._quotas.observe(self._bucket, remaining=allowance.remaining, reset_in_s=allowance.reset_in_s)
+        return reset_in_s
+
+
+def gocardless_allowance(response: Response, now: datetime) -> Allowance | None:
+    """`RateLimit-Remaining` and `-Reset`, an RFC 1123 date, measured against the answer's `Date` (gocardless.md 5)."""
+    remaining = _whole(response.headers.get("ratelimit-remaining"))
+    reset = http_date(response.headers.get("ratelimit-reset", ""))
+    if remaining is None or reset is None:
+        return None
+    return Allowance(remaining, seconds_until(reset, response, now))
+
+
+def gocardless_general_limit(response: Response) -> bool:
+    """True for everything but `/balances`, which has its own 60 calls a minute (gocardless.md section 5)."""
+    return not urlsplit(response.url).path.rstrip("/").endswith("/balances")
+
+
+def visma_allowance(response: Response, now: datetime) -> Allowance | None:
+    """`X-RateLimit-Remaining` and `-Reset`: seconds, or a Unix time when above 10^9 (visma.md section 5)."""
+    remaining = _whole(response.headers.get("x-ratelimit-remaining"))
+    reset = _whole(response.headers.get("x-ratelimit-reset"))
+    if remaining is None or reset is None:
+        return None
+    if reset > 1_000_000_000:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(reset, 100_000_000_000))
+        reset = seconds_until(moment, response, now)
+    return Allowance(remaining, reset)
+
+
+def _whole(text: str | None) -> int | None:
+    digits = (text or "").strip()
+    return int(digits) if re.fullmatch(r"[0-9]{1,12}", digits) else None

@@ -1,0 +1,1 @@
+"""Signals: the webhook receiver, and the sensors and schedules that turn new inbox rows and time into runs."""

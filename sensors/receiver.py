@@ -1,0 +1,188 @@
+"""The webhook receiver: verifies the raw bytes, stores them with their events, answers. Nothing else happens here.
+
+A batch is durable before the 2xx. Whatever cannot be stored is answered so that the sender tries again. No detail of a
+refusal is told to the sender; the log names the connection and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bookkeeping.settings import activity_day
+from connector_resources.connections.model import API_BASE, Connection
+from connector_resources.erp.registry import erp_kind
+from connector_resources.errors import ConnectorError, WebhookRefused
+from connector_resources.gocardless.webhook import parse_webhook, verify_signature
+from connector_resources.store.store import Store
+
+#: 250 events of GoCardless are far below this.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+log = structlog.get_logger("receiver")
+
+
+def create_receiver(store: Store, connections: Mapping[str, Connection]) -> Starlette:
+    """The ASGI application. Routes: `/webhooks/gocardless[/<connection>]`, `/webhooks/erp/<connection>`, `/health`."""
+    receiver = _Receiver(store, connections)
+    return Starlette(
+        routes=[
+            Route("/webhooks/gocardless/{connection}", receiver.gocardless, methods=["POST"]),
+            Route("/webhooks/gocardless", receiver.gocardless_app, methods=["POST"]),
+            Route("/webhooks/erp/{connection}", receiver.erp, methods=["POST"]),
+            Route("/health", receiver.health, methods=["GET"]),
+        ],
+        exception_handlers={WebhookRefused: _refused, SQLAlchemyError: _not_stored},  # type: ignore[dict-item]
+    )
+
+
+class _Receiver:
+    def __init__(self, store: Store, connections: Mapping[str, Connection]) -> None:
+        self._store = store
+        self._connections = connections
+
+    async def gocardless(self, request: Request) -> Response:
+        """A GoCardless webhook for one connection."""
+        connection = self._known(request.path_params["connection"])
+        _check_environment(request, connection)
+        raw = await _body(request, connection.name)
+        new = await run_in_threadpool(self._store_gocardless, connection, raw, request.headers.get("webhook-signature"))
+        log.info("webhook stored", connection=connection.name, new_events=new)
+        return Response(status_code=204)
+
+    async def gocardless_app(self, request: Request) -> Response:
+        """A partner app's shared webhook: each event goes to the connection of its organisation."""
+        raw = await _body(request, "")
+        new = await run_in_threadpool(self._store_shared, raw, request.headers.get("webhook-signature"))
+        log.info("shared webhook stored", new_events=new)
+        return Response(status_code=204)
+
+    async def erp(self, request: Request) -> Response:
+        """A notification of the ERP: it only makes the next poll happen now; its content is never trusted."""
+        connection = self._known(request.path_params["connection"])
+        raw = await _body(request, connection.name)
+        status = await run_in_threadpool(self._notice_erp, connection, raw, dict(request.headers))
+        return Response(status_code=status)
+
+    async def health(self, _request: Request) -> Response:
+        highest = await run_in_threadpool(self._store.inbox.highest_seq)
+        return JSONResponse({"ok": True, "highest_inbox_row": highest})
+
+    def _known(self, name: str) -> Connection:
+        connection = self._connections.get(name)
+        if connection is None:
+            raise WebhookRefused(f"a webhook came for the unknown connection {name[:60]!r}", status=404)
+        return connection
+
+    def _store_gocardless(self, connection: Connection, raw: bytes, signature: str | None) -> int:
+        if not verify_signature(raw, signature, self._secrets(connection)):
+            raise WebhookRefused(
+                "the signature does not fit the body and any active secret",
+                status=connection.webhook.invalid_signature_status,
+                connection=connection.name,
+                next_step="compare the secret of the endpoint in the GoCardless dashboard with the vault's",
+            )
+        webhook = parse_webhook(raw)
+        return self._store.inbox.drop_webhook(
+            connection.name,
+            body=raw,
+            webhook_id=webhook.webhook_id,
+            events=webhook.events,
+            day_of=day_of(connection),
+        )
+
+    def _store_shared(self, raw: bytes, signature: str | None) -> int:
+        signed_by = [
+            c for c in self._connections.values() if c.gocardless.partner_app and self._signed(c, raw, signature)
+        ]
+        if not signed_by:
+            raise WebhookRefused("no connection of a partner app has a secret that fits the body", status=401)
+        webhook = parse_webhook(raw)
+        by_organisation = {c.gocardless.organisation: c for c in signed_by}
+        stored = 0
+        for organisation, connection in by_organisation.items():
+            events = [e for e in webhook.events if (e.get("links") or {}).get("organisation") == organisation]
+            if events:
+                stored += self._store.inbox.drop_webhook(
+                    connection.name, body=raw, webhook_id=webhook.webhook_id, events=events, day_of=day_of(connection)
+                )
+        strangers = {(e.get("links") or {}).get("organisation") for e in webhook.events} - set(by_organisation)
+        if strangers:
+            log.warning("events of organisations without a connection", organisations=sorted(map(str, strangers)))
+        return stored
+
+    def _signed(self, connection: Connection, raw: bytes, signature: str | None) -> bool:
+        return verify_signature(raw, signature, self._secrets(connection))
+
+    def _secrets(self, connection: Connection) -> list[str]:
+        vault = self._store.vault
+        names = connection.gocardless.webhook_secrets
+        present = [name for name in names if vault.has(connection.name, name)]
+        return [vault.read(connection.name, name) for name in present]
+
+    def _notice_erp(self, connection: Connection, raw: bytes, headers: Mapping[str, str]) -> int:
+        notice = erp_kind(connection.erp.kind).notification
+        if notice is None:
+            raise WebhookRefused("this ERP sends no webhooks", status=404, connection=connection.name)
+        vault = self._store.vault
+        secrets = [vault.read(connection.name, n) for n in notice.secret_names if vault.has(connection.name, n)]
+        if not notice.verify(connection.erp, raw, headers, secrets):
+            raise WebhookRefused("the ERP notification's signature is wrong", status=401, connection=connection.name)
+        self._store.marks.set(connection.name, "erp_notified", notice.identity(raw, headers))
+        log.info("erp notification noted", connection=connection.name)
+        return 204
+
+
+def day_of(connection: Connection) -> Callable[[datetime], date]:
+    """The activity day of a moment, in the connection's time zone."""
+    settings = connection.book_settings
+    return lambda moment: activity_day(moment, settings)
+
+
+def _check_environment(request: Request, connection: Connection) -> None:
+    """A live webhook for a sandbox connection, or the reverse, is refused: GoCardless names its API in `Origin`."""
+    origin = request.headers.get("origin", "")
+    other = API_BASE["live" if connection.gocardless.environment == "sandbox" else "sandbox"]
+    if origin.rstrip("/") == other:
+        raise WebhookRefused(
+            f"it comes from {other}, but the connection is for the {connection.gocardless.environment} environment",
+            status=403,
+            connection=connection.name,
+            next_step="register this address in the other environment's dashboard, or correct gocardless.environment",
+        )
+
+
+async def _body(request: Request, connection: str) -> bytes:
+    """The raw body, at most `MAX_BODY_BYTES`, whether its length is declared or it comes in chunks."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+        raise WebhookRefused("the body is larger than any webhook", status=413, connection=connection)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise WebhookRefused("the body is larger than any webhook", status=413, connection=connection)
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise WebhookRefused("the sender hung up before the body was complete", status=400) from error
+    return b"".join(parts)
+
+
+async def _refused(_request: Request, error: WebhookRefused) -> Response:
+    log.warning("webhook refused", connection=error.connection, reason=str(error), status=error.status)
+    return Response(status_code=error.status)
+
+
+async def _not_stored(_request: Request, error: ConnectorError) -> Response:
+    log.error("webhook not stored, the sender will try again", error=type(error).__name__)
+    return Response(status_code=503, headers={"Retry-After": "60"})

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 
 from bookkeeping.entities import Event, Fx, Mandate, Payment
+from bookkeeping.money import Money, exponent
 from bookkeeping.postings import Line, Party, Posting, PostingKind, require_balance
 from bookkeeping.settings import BookSettings, activity_day
 
@@ -114,17 +116,33 @@ def mandate_facts(mandate: Mandate | None) -> dict[str, str | None]:
     }
 
 
-def fx_facts(fx: Fx | None) -> dict[str, str | None]:
-    """Currency and rate of a conversion; the final rate if there is one, else the estimate, named as such."""
+#: facts of a conversion; a reversal keeps those of the posting it takes back, so that the pair cancels in both currencies.
+FX_FACTS = ("fx_currency", "fx_rate", "fx_rate_is", "fx_amount")
+
+
+def fx_facts(fx: Fx | None, valued: Money | None = None) -> dict[str, str | None]:
+    """Currency and rate of a conversion; the final rate if there is one, else the estimate, named as such.
+
+    `fx_amount` is GoCardless's final figure; until there is one, `valued` at the known rate, rounded half up.
+    """
     if fx is None:
         return {}
     rate = fx.rate if fx.rate is not None else fx.estimated_rate
+    amount = fx.amount
+    if amount is None and valued is not None and rate is not None:
+        places = Decimal(1).scaleb(-exponent(fx.currency))
+        amount = Money.from_major((valued.major * rate).quantize(places, ROUND_HALF_UP), fx.currency)
     return {
         "fx_currency": fx.currency,
         "fx_rate": None if rate is None else str(rate),
         "fx_rate_is": None if rate is None else ("final" if fx.rate is not None else "estimated"),
-        "fx_amount": None if fx.amount is None else str(fx.amount.major),
+        "fx_amount": None if amount is None else str(amount.major),
     }
+
+
+def same_conversion(posting: Posting | None) -> dict[str, str | None]:
+    """The conversion at which `posting` was booked."""
+    return {} if posting is None else {name: posting.facts.get(name) for name in FX_FACTS}
 
 
 def invoice_references(payment: Payment, settings: BookSettings) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from bookkeeping.drafting import (
     invoice_references,
     mandate_facts,
     mapped_party,
+    same_conversion,
     turned_round,
 )
 from bookkeeping.entities import Event, Mandate, Payment
@@ -171,7 +172,7 @@ def _documents(
         "payment_reference": payment.reference,
         "subscription": payment.subscription_id,
         **mandate_facts(mandate),
-        **fx_facts(payment.fx),
+        **fx_facts(payment.fx, payment.amount),
     }
     details = (payment.scheme, payment.reference)
 
@@ -206,7 +207,10 @@ def _documents(
             what=what, details=(event.cause, *details), lines=turned, party=owner,
             invoices=receipt.invoices if receipt else invoice_references(payment, settings),
             reverses=receipt.key if receipt else None,
-            facts={**common, **event_facts(event), "receipt_before_cut_over": None if receipt else "true"},
+            facts={
+                **common, **same_conversion(receipt), **event_facts(event),
+                "receipt_before_cut_over": None if receipt else "true",
+            },
         )  # fmt: skip
 
     def keeps_pair(opening: Event, closing: Event) -> bool:

@@ -6,9 +6,11 @@ Only a proven payout is posted. The lines of the deposit are made in `payout_lin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from bookkeeping.drafting import draft, event_facts, fx_facts
 from bookkeeping.entities import Event, Payout, PayoutItem
+from bookkeeping.money import Money
 from bookkeeping.occurrences import OccurrenceKind, occurrence_of
 from bookkeeping.payment_rules import ReceiptState
 from bookkeeping.payout_lines import bank_amount, payout_lines, signed_line, suspense_payments
@@ -28,17 +30,21 @@ def decide_payout(
     booked: Sequence[Posting],
     booked_payments: Mapping[str, ReceiptState],
     settings: BookSettings,
+    *,
+    clearing_value: Money | None = None,
 ) -> Verdict:
     """The postings the payout's books still lack, and a decision for every undecided event.
 
     items            all items of the payout; while they do not prove it, its deposit waits with every reason
     booked_payments  receipt state per payment id; items of a payment that never had a receipt go to SUSPENSE
+    clearing_value   of a converted payout: what its items were booked at in the bank's currency (`conversion`)
 
     A same-currency payout is deposited when it is paid, a converted one when its rate is final, dated by its arrival.
     """
     events = ordered(story)
     steps = _steps(payout, items, events, decided, settings)
-    return settle(steps, payout.id, decided, booked, _documents(payout, items, booked_payments, settings))
+    documents = _documents(payout, items, events, booked_payments, settings, clearing_value)
+    return settle(steps, payout.id, decided, booked, documents)
 
 
 def is_converted(payout: Payout) -> bool:
@@ -101,7 +107,12 @@ def _unexplained_bounce(payout: Payout, events: Sequence[Event], position: int) 
 
 
 def _documents(
-    payout: Payout, items: Sequence[PayoutItem], booked_payments: Mapping[str, ReceiptState], settings: BookSettings
+    payout: Payout,
+    items: Sequence[PayoutItem],
+    events: Sequence[Event],
+    booked_payments: Mapping[str, ReceiptState],
+    settings: BookSettings,
+    clearing_value: Money | None,
 ) -> Documents:
     common = {
         "payout": payout.id,
@@ -113,15 +124,23 @@ def _documents(
         **fx_facts(payout.fx),
     }
 
+    def first_arrival(event: Event) -> date | None:
+        """None (the event's own day) once the payout was repeated: its arrival date is then that of the repetition."""
+        bounced = any(occurrence_of(e).kind is _KIND.PAYOUT_BOUNCED and e.order > event.order for e in events)
+        return None if bounced and payout.status == "paid" else payout.arrival_date
+
     def deposit(event: Event, first: bool) -> Posting:
         if not first:
             return transfer(event, PostingKind.PAYOUT_REPEAT, 1, "GoCardless payout again", None)
         suspense = suspense_payments(items, booked_payments)
         return draft(
             event, PostingKind.PAYOUT, payout.id, settings,
-            what="GoCardless payout", details=(payout.reference,), day=payout.arrival_date,
+            what="GoCardless payout", details=(payout.reference,), day=first_arrival(event),
             lines=payout_lines(payout, items, suspense, settings),
-            facts={**common, **_totals(payout, items), **event_facts(event), "suspense_payments": ",".join(suspense)},
+            facts={
+                **common, **_totals(payout, items), **event_facts(event), "suspense_payments": ",".join(suspense),
+                "clearing_base": str(clearing_value.major) if clearing_value else None,
+            },
         )  # fmt: skip
 
     def bounce(event: Event, deposited: Posting | None) -> Posting:

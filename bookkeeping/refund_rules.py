@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bookkeeping.drafting import draft, event_facts, fx_facts, invoice_references, mandate_facts, mapped_party
+from bookkeeping.drafting import (
+    draft,
+    event_facts,
+    fx_facts,
+    invoice_references,
+    mandate_facts,
+    mapped_party,
+    same_conversion,
+)
 from bookkeeping.entities import Event, Mandate, Payment, Refund
 from bookkeeping.occurrences import OccurrenceKind, occurrence_of
 from bookkeeping.postings import AccountRole, Line, Party, Posting, PostingKind, Side
@@ -64,7 +72,7 @@ def _documents(
         "scheme": payment.scheme if payment else (mandate.scheme if mandate else None),
         "payment_reference": payment.reference if payment else None,
         **mandate_facts(mandate),
-        **fx_facts(refund.fx),
+        **fx_facts(refund.fx, refund.amount),
     }
     details = (refund.payment_id, refund.reference)
 
@@ -97,7 +105,10 @@ def _documents(
                 line(AccountRole.RECEIVABLE, Side.CREDIT, text, owner),
             ),
             reverses=refunded.key if refunded else None,
-            facts={**common, **event_facts(event), "refund_before_cut_over": None if refunded else "true"},
+            facts={
+                **common, **same_conversion(refunded), **event_facts(event),
+                "refund_before_cut_over": None if refunded else "true",
+            },
         )  # fmt: skip
 
     # A pair does not cancel out: the credit memo stays. So it is always booked.

@@ -1,7 +1,7 @@
 """The one way a day-partitioned asset of a connection is made, so that groups, owners, tags and retries are alike."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the type of `context` when the function is decorated.
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,21 +36,26 @@ def day_asset(connection: Connection, shape: AssetShape, body: Body) -> dg.Asset
     if shape.columns is not None:
         metadata["dagster/column_schema"] = shape.columns
 
-    @dg.asset(
-        key=shape.key,
-        deps=list(shape.deps),
-        partitions_def=activity_days(connection),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=connection.name,
-        owners=[connection.owner],
-        kinds=set(shape.kinds),
-        tags={CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind},
-        description=shape.description,
-        metadata=metadata,
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
-        required_resource_keys={"runtime"},
-        pool=shape.pool,
-    )
+    with warnings.catch_warnings():
+        # `backfill_policy` is a beta parameter; the pinned version has it.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        decorate = dg.asset(
+            key=shape.key,
+            deps=list(shape.deps),
+            partitions_def=activity_days(connection),
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=connection.name,
+            owners=[connection.owner],
+            kinds=set(shape.kinds),
+            tags={CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind},
+            description=shape.description,
+            metadata=metadata,
+            retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+            required_resource_keys={"runtime"},
+            pool=shape.pool,
+        )
+
+    @decorate
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         return run_body(context, connection, body)
 

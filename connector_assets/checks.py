@@ -1,7 +1,6 @@
 """Asset checks: what must hold before anything is posted (blocking), and what a person should look at afterwards."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the type of `context` when the function is decorated.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +54,7 @@ CHECKS = (
     ),
     _Check(
         "nothing_missed",
-        ("gocardless", "events"),
+        ("erp", "payout_journals"),
         nothing_missed,
         False,
         "Every event of these days that concerns the books has a decision: posted, covered, or nothing to post and why.",

@@ -9,30 +9,30 @@ import dagster as dg
 
 from connector_assets.checks import asset_checks
 from connector_assets.document_assets import document_assets
-from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name
-from connector_assets.partitions import activity_days
+from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp_job_name, key
 from connector_assets.posting_assets import posting_assets
 from connector_assets.report_assets import report_assets
 from connector_assets.source_assets import source_assets
 from connector_resources.connections.model import Connection
-from connector_resources.runtime_resource import RuntimeResource
+from connector_resources.runtime_resource import RUNTIME
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDefinitions:
-    """The assets, checks and day job of one connection."""
+    """The assets, checks and jobs of one connection."""
 
     connection: Connection
     assets: Sequence[dg.AssetsDefinition]
     checks: Sequence[dg.AssetChecksDefinition]
-    job: dg.UnresolvedAssetJobDefinition
+    day_job: dg.UnresolvedAssetJobDefinition
+    erp_job: dg.UnresolvedAssetJobDefinition
 
     def as_definitions(self) -> dg.Definitions:
         return dg.Definitions(
             assets=list(self.assets),
             asset_checks=list(self.checks),
-            jobs=[self.job],
-            resources={"runtime": RuntimeResource()},
+            jobs=[self.day_job, self.erp_job],
+            resources={"runtime": RUNTIME},
             executor=dg.in_process_executor,
         )
 
@@ -45,12 +45,38 @@ def connection_definitions(connection: Connection) -> ConnectionDefinitions:
         *document_assets(connection),
         *report_assets(connection),
     ]
-    job = dg.define_asset_job(
+    return ConnectionDefinitions(
+        connection, assets, asset_checks(connection), _day_job(connection), _erp_job(connection)
+    )
+
+
+def _day_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
+    return _job(
+        connection,
         day_job_name(connection.name),
-        selection=dg.AssetSelection.groups(connection.name),
-        partitions_def=activity_days(connection),
+        dg.AssetSelection.groups(connection.name),
+        f"Takes activity days of {connection.name} from GoCardless's events to ERP documents and reports.",
+    )
+
+
+def _erp_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
+    names = ("customers", "documents", "payout_journals")
+    assets = dg.AssetSelection.assets(*(key(connection.name, "erp", name) for name in names))
+    return _job(
+        connection,
+        erp_job_name(connection.name),
+        assets.without_checks(),
+        f"Reads {connection.name}'s ERP customers again, links them, and posts what waited for them.",
+    )
+
+
+def _job(
+    connection: Connection, name: str, selection: dg.AssetSelection, description: str
+) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=selection,
         executor_def=dg.in_process_executor,
-        description=f"Takes activity days of {connection.name} from GoCardless's events to ERP documents and reports.",
+        description=description,
         tags={CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind},
     )
-    return ConnectionDefinitions(connection, assets, asset_checks(connection), job)

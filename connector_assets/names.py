@@ -14,6 +14,11 @@ def day_job_name(connection: str) -> str:
     return f"{connection}_day"
 
 
+def erp_job_name(connection: str) -> str:
+    """The job that reads the ERP's customers again and posts what waited for them."""
+    return f"{connection}_erp"
+
+
 def key(connection: str, room: str, name: str) -> dg.AssetKey:
     """`<connection>/<room>/<name>`: rooms are gocardless, postings, erp, reports."""
     return dg.AssetKey([connection, room, name])

@@ -15,7 +15,7 @@ def expected_credentials(connection: Connection) -> dict[str, str]:
         names[gocardless.partner_app.client_id] = "client id of the GoCardless partner app"
         names[gocardless.partner_app.client_secret] = "client secret of the GoCardless partner app"
     kind = erp_kind(connection.erp.kind)
-    names |= {name: f"{kind.traits.label}: {name.replace('_', ' ')}" for name in kind.credentials}
+    names |= {name: f"{kind.traits.label}: {name.replace('_', ' ')}" for name in kind.credentials(connection.erp)}
     if kind.notification is not None:
         names |= dict.fromkeys(kind.notification.secret_names, f"{kind.traits.label} webhook secret")
     return names

@@ -60,7 +60,7 @@ class Runtime:
     @contextlib.contextmanager
     def gocardless(self, connection: Connection) -> Iterator[GoCardlessClient]:
         """A GoCardless client with the connection's token and the quota shared by all processes."""
-        client = build_client(connection.gocardless, self._context(connection))
+        client = build_client(connection.gocardless, self.context(connection))
         try:
             yield client
         finally:
@@ -69,7 +69,7 @@ class Runtime:
     @contextlib.contextmanager
     def erp(self, connection: Connection) -> Iterator[ErpConnector]:
         """The connection's ERP connector."""
-        connector = erp_kind(connection.erp.kind).build(connection.erp, self._context(connection))
+        connector = erp_kind(connection.erp.kind).build(connection.erp, self.context(connection))
         try:
             yield connector
         finally:
@@ -79,7 +79,7 @@ class Runtime:
         return Planner(self.store, connection.book_settings, record=record)
 
     def protocol(self, connection: Connection, connector: ErpConnector) -> PostingProtocol:
-        return PostingProtocol(self.store, connector, connection.name, Surroundings(self.clock, self.sleep))
+        return PostingProtocol(self.store, connector, connection.name, Surroundings(self.sleep))
 
     def close(self) -> None:
         self.store.close()
@@ -90,7 +90,8 @@ class Runtime:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _context(self, connection: Connection) -> BuildContext:
+    def context(self, connection: Connection) -> BuildContext:
+        """What clients and connectors of the connection are built from."""
         return BuildContext(
             connection=connection.name,
             books=connection.book_settings,

@@ -18,3 +18,7 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Runtime]:
         with Runtime.open(Settings()) as runtime:
             yield runtime
+
+
+#: the one instance that all definitions of a deployment share: Dagster merges definitions only when it is the same.
+RUNTIME = RuntimeResource()

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     vault_key_file: Path | None = Field(
         default=None, description="File with the vault key. Default: vault.key in home."
     )
+    dagster_home: Path | None = Field(
+        default=None, validation_alias="DAGSTER_HOME", description="Dagster's own home; without it runs are not kept."
+    )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @property

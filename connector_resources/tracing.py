@@ -67,7 +67,10 @@ class Trace:
 def trace_id(store: Store, connection: str, identifier: str) -> Trace:
     """`identifier`: a GoCardless id, an event id, a posting key, a reference or an ERP document number."""
     rows = store.ledger.find(connection, identifier)
-    subjects = sorted({row.posting.subject for row in rows} | {identifier})
+    named = [e.subject for e in store.inbox.about(connection, [identifier]) if e.event_id == identifier and e.subject]
+    subjects = sorted({row.posting.subject for row in rows} | {identifier, *named})
+    if not rows and named:
+        rows = [row for found in store.ledger.of_subjects(connection, named).values() for row in found]
     events = store.inbox.about(connection, [*subjects, *(row.posting.event_id for row in rows)])
     decisions = {d.event_id: d for found in store.decisions.of_subjects(connection, subjects).values() for d in found}
     submissions = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from sandbox.gocardless.world import World
 from sandbox.serve import running
 from sandbox.visma.app import create_app as create_visma
 from sandbox.visma.company import Company
+from sandbox.visma.records import Account
 
 SEED = 20260601
 DATEV_CLIENT = "455148-1"
@@ -62,7 +64,7 @@ class StandIns:
         self.company = _visma_company(self.merchants[0].plan)
         self.datacentre = DataCentre(SandboxClock())
         self.datacentre.behaviour.auto_consent = True
-        self.datacentre.behaviour.retry_after_s = 1
+        self.datacentre.behaviour.pending_polls = 0
         self.apps: dict[str, ASGIApp] = {
             "gocardless_nordic": self.merchants[0].app,
             "gocardless_german": self.merchants[1].app,
@@ -86,7 +88,13 @@ class StandIns:
 
     def truth(self) -> dict[str, Any]:
         """What the books must show now, stated from the true states of payments, refunds and payouts."""
-        return {merchant.name: expected_books(merchant.month).to_json() for merchant in self.merchants}
+        told = {}
+        for merchant in self.merchants:
+            told[merchant.name] = json.loads(expected_books(merchant.month).to_json())
+            told[merchant.name]["gocardless_customers"] = {
+                identity: number for number, identity in merchant.month.customer_ids.items()
+            }
+        return told
 
     def _play(self, merchant: Merchant, days: int) -> dict[str, int]:
         deliveries: list[Delivery] = []
@@ -109,7 +117,10 @@ def director(stand_ins: StandIns, addresses: dict[str, str]) -> Starlette:
     """The control application of the process: addresses, days, truth."""
 
     async def show(_request: Request) -> JSONResponse:
-        return JSONResponse({"addresses": addresses, "played_to": stand_ins.played_to.isoformat()})
+        company = {"name": stand_ins.company.name, "tenant_id": stand_ins.company.tenant_id}
+        return JSONResponse(
+            {"addresses": addresses, "visma_company": company, "played_to": stand_ins.played_to.isoformat()}
+        )
 
     async def advance(request: Request) -> JSONResponse:
         given = await request.json()
@@ -170,6 +181,7 @@ def _merchant(name: str, plan: MonthPlan) -> Merchant:
 
 def _visma_company(plan: MonthPlan) -> Company:
     company = Company(clock=SandboxClock(datetime(2026, 7, 1, tzinfo=UTC))).standard_chart()
+    company.add_account(Account("1995", "Payouts in transit", "Asset"))
     for customer in plan.customers:
         company.add_customer(customer.number, customer.identity.name, email=customer.identity.email)
     for invoice in plan.invoices:

@@ -22,7 +22,9 @@ BUDGET_S = 40.0
 POLLED_AT = "events_polled_at"
 
 
-def event_poll_sensor(connections: Sequence[Connection]) -> dg.SensorDefinition:
+def event_poll_sensor(
+    connections: Sequence[Connection], jobs: Sequence[dg.UnresolvedAssetJobDefinition | dg.JobDefinition]
+) -> dg.SensorDefinition:
     """One sensor for all connections; each is polled at its own `polling.events_every_s`."""
     interval = min((c.polling.events_every_s for c in connections), default=300)
 
@@ -32,7 +34,7 @@ def event_poll_sensor(connections: Sequence[Connection]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Polls GoCardless's events, so that nothing is missed when a webhook is lost or late.",
         required_resource_keys={"runtime"},
-        target=dg.AssetSelection.all(),
+        jobs=list(jobs),
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         runtime: Runtime = context.resources.runtime

@@ -6,8 +6,9 @@ refusal is told to the sender; the log names the connection and the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,7 @@ from connector_resources.connections.model import API_BASE, Connection
 from connector_resources.erp.registry import erp_kind
 from connector_resources.errors import ConnectorError, WebhookRefused
 from connector_resources.gocardless.webhook import parse_webhook, verify_signature
+from connector_resources.store.marks import ERP_NOTIFIED
 from connector_resources.store.store import Store
 
 #: 250 events of GoCardless are far below this.
@@ -40,7 +42,7 @@ def create_receiver(store: Store, connections: Mapping[str, Connection]) -> Star
             Route("/webhooks/erp/{connection}", receiver.erp, methods=["POST"]),
             Route("/health", receiver.health, methods=["GET"]),
         ],
-        exception_handlers={WebhookRefused: _refused, SQLAlchemyError: _not_stored},  # type: ignore[dict-item]
+        exception_handlers={WebhookRefused: _refused, ConnectorError: _not_stored, SQLAlchemyError: _not_stored},
     )
 
 
@@ -83,7 +85,7 @@ class _Receiver:
         return connection
 
     def _store_gocardless(self, connection: Connection, raw: bytes, signature: str | None) -> int:
-        if not verify_signature(raw, signature, self._secrets(connection)):
+        if not verify_signature(raw, signature, self._secrets(connection, connection.gocardless.webhook_secrets)):
             raise WebhookRefused(
                 "the signature does not fit the body and any active secret",
                 status=connection.webhook.invalid_signature_status,
@@ -91,6 +93,8 @@ class _Receiver:
                 next_step="compare the secret of the endpoint in the GoCardless dashboard with the vault's",
             )
         webhook = parse_webhook(raw)
+        if webhook.malformed:
+            log.warning("entries that are no events", connection=connection.name, entries=len(webhook.malformed))
         return self._store.inbox.drop_webhook(
             connection.name,
             body=raw,
@@ -101,42 +105,45 @@ class _Receiver:
 
     def _store_shared(self, raw: bytes, signature: str | None) -> int:
         signed_by = [
-            c for c in self._connections.values() if c.gocardless.partner_app and self._signed(c, raw, signature)
+            c
+            for c in self._connections.values()
+            if c.gocardless.partner_app
+            and c.gocardless.organisation
+            and verify_signature(raw, signature, self._secrets(c, c.gocardless.webhook_secrets))
         ]
         if not signed_by:
             raise WebhookRefused("no connection of a partner app has a secret that fits the body", status=401)
         webhook = parse_webhook(raw)
-        by_organisation = {c.gocardless.organisation: c for c in signed_by}
         stored = 0
-        for organisation, connection in by_organisation.items():
-            events = [e for e in webhook.events if (e.get("links") or {}).get("organisation") == organisation]
+        for connection in signed_by:
+            events = [event for event in webhook.events if _organisation(event) == connection.gocardless.organisation]
             if events:
                 stored += self._store.inbox.drop_webhook(
                     connection.name, body=raw, webhook_id=webhook.webhook_id, events=events, day_of=day_of(connection)
                 )
-        strangers = {(e.get("links") or {}).get("organisation") for e in webhook.events} - set(by_organisation)
+        strangers = {_organisation(e) for e in webhook.events} - {c.gocardless.organisation for c in signed_by}
         if strangers:
-            log.warning("events of organisations without a connection", organisations=sorted(map(str, strangers)))
+            log.warning("events of organisations without a connection", organisations=sorted(strangers))
         return stored
 
-    def _signed(self, connection: Connection, raw: bytes, signature: str | None) -> bool:
-        return verify_signature(raw, signature, self._secrets(connection))
-
-    def _secrets(self, connection: Connection) -> list[str]:
+    def _secrets(self, connection: Connection, names: Sequence[str]) -> list[str]:
+        """The values of those secrets that the vault holds; the log names the others."""
         vault = self._store.vault
-        names = connection.gocardless.webhook_secrets
-        present = [name for name in names if vault.has(connection.name, name)]
-        return [vault.read(connection.name, name) for name in present]
+        missing = [name for name in names if not vault.has(connection.name, name)]
+        if missing:
+            log.warning("webhook secrets are missing in the vault", connection=connection.name, names=missing)
+        return [vault.read(connection.name, name) for name in names if name not in missing]
 
     def _notice_erp(self, connection: Connection, raw: bytes, headers: Mapping[str, str]) -> int:
         notice = erp_kind(connection.erp.kind).notification
         if notice is None:
             raise WebhookRefused("this ERP sends no webhooks", status=404, connection=connection.name)
         vault = self._store.vault
-        secrets = [vault.read(connection.name, n) for n in notice.secret_names if vault.has(connection.name, n)]
+        active = [name for name in notice.secret_names if vault.has(connection.name, name)]
+        secrets = self._secrets(connection, active or notice.secret_names[:1])
         if not notice.verify(connection.erp, raw, headers, secrets):
             raise WebhookRefused("the ERP notification's signature is wrong", status=401, connection=connection.name)
-        self._store.marks.set(connection.name, "erp_notified", notice.identity(raw, headers))
+        self._store.marks.set(connection.name, ERP_NOTIFIED, notice.identity(raw, headers))
         log.info("erp notification noted", connection=connection.name)
         return 204
 
@@ -145,6 +152,10 @@ def day_of(connection: Connection) -> Callable[[datetime], date]:
     """The activity day of a moment, in the connection's time zone."""
     settings = connection.book_settings
     return lambda moment: activity_day(moment, settings)
+
+
+def _organisation(event: Mapping[str, Any]) -> str:
+    return str((event.get("links") or {}).get("organisation") or "")
 
 
 def _check_environment(request: Request, connection: Connection) -> None:
@@ -178,11 +189,14 @@ async def _body(request: Request, connection: str) -> bytes:
     return b"".join(parts)
 
 
-async def _refused(_request: Request, error: WebhookRefused) -> Response:
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, WebhookRefused)
     log.warning("webhook refused", connection=error.connection, reason=str(error), status=error.status)
     return Response(status_code=error.status)
 
 
-async def _not_stored(_request: Request, error: ConnectorError) -> Response:
-    log.error("webhook not stored, the sender will try again", error=type(error).__name__)
+async def _not_stored(_request: Request, error: Exception) -> Response:
+    # A database error's text may hold parts of statements: only our own errors are written to be read.
+    reason = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+    log.error("webhook not stored, the sender will try again", reason=reason)
     return Response(status_code=503, headers={"Retry-After": "60"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -38,9 +37,3 @@ def nightly_sweep(connection: Connection, job: dg.UnresolvedAssetJobDefinition) 
         )
 
     return sweep
-
-
-def schedules(
-    connections: Sequence[Connection], jobs: dict[str, dg.UnresolvedAssetJobDefinition]
-) -> list[dg.ScheduleDefinition]:
-    return [nightly_sweep(connection, jobs[connection.name]) for connection in connections]

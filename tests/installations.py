@@ -6,27 +6,34 @@ Nothing of the product is replaced: only addresses point at loopback.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
+from bookkeeping.postings import PostingKind
 from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory
+from connector_resources.erp.building import BuildContext
+from connector_resources.erp.datev.resource import oauth_client, token_shelf, token_transport
 from connector_resources.gocardless.reading import Reader
 from connector_resources.posting.planning import Scope
 from connector_resources.posting.protocol import PostingReport
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
+from connector_resources.transport.authorization_code import begin_consent, code_from_redirect, exchange_code
 from sandbox.clock import SandboxClock
 from sandbox.datev.app import DatevApp
 from sandbox.datev.app import create_app as create_datev
 from sandbox.datev.datacentre import DataCentre
 from sandbox.gocardless.app import create_app as create_gocardless
 from sandbox.gocardless.world import READ_WRITE_TOKEN, World
+from sandbox.gocardless.world import Settings as GoCardlessSettings
 from sandbox.serve import running
 from sandbox.visma.app import VismaSandbox
 from sandbox.visma.app import create_app as create_visma
@@ -69,6 +76,29 @@ def visma_section(company: Company, address: str) -> dict[str, Any]:
     }
 
 
+def datev_section(address: str) -> dict[str, Any]:
+    """The ERP section of a connection to the first client of the stand-in's tax adviser."""
+    files, clients = "accounting-extf-files/platform/v3", "accounting-clients/platform/v2"
+    return {
+        "kind": "datev",
+        "consultant_number": 455148,
+        "client_number": 1,
+        "chart": "skr03",
+        "public_app": True,
+        "redirect_uri": "https://connector.example/datev/callback",
+        "time_zone": "Europe/Berlin",
+        "exchange_rates": {"GBP": {"2026-06": "0.85"}},
+        "addresses": {
+            "authorize": f"{address}/openid/authorize",
+            "token": f"{address}/token",
+            "revoke": f"{address}/revoke",
+            "userinfo": f"{address}/userinfo",
+            "clients": f"{address}/{clients}",
+            "extf_files": f"{address}/{files}",
+        },
+    }
+
+
 @dataclass(slots=True)
 class Installation:
     """One connection with its stand-ins. `runtime` is open; `home` holds its connection file, key and database."""
@@ -105,8 +135,6 @@ class Installation:
             CustomerDirectory(self.runtime.store, self.connection, connector).link_all(self.runtime.clock())
 
     def post(self) -> PostingReport:
-        from bookkeeping.postings import PostingKind
-
         with self.runtime.erp(self.connection) as connector:
             return self.runtime.protocol(self.connection, connector).run(frozenset(PostingKind))
 
@@ -129,7 +157,13 @@ class Installation:
 
 @contextlib.contextmanager
 def visma_installation(
-    home: Path, world: World, company: Company, *, database_url: str | None = None, **overrides: Any
+    home: Path,
+    world: World,
+    company: Company,
+    *,
+    database_url: str | None = None,
+    erp_settings: dict[str, Any] | None = None,
+    **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `nordic` between `world` and `company`. `overrides` are sections of the connection file."""
     gocardless, erp = create_gocardless(world), create_visma(company)
@@ -138,23 +172,67 @@ def visma_installation(
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
             "books": BOOKS,
             "customers": {"metadata_keys": ["customer_number", "erp_customer"]},
-            "erp": visma_section(company, erp_address),
+            "erp": {**visma_section(company, erp_address), **(erp_settings or {})},
             **overrides,
         }
         credentials = {"client_id": "isv_sandbox", "client_secret": "sandbox-secret"}
-        with _open(home, "nordic", document, credentials, database_url) as (runtime, connection, naps):
+        clock = world.clock.now
+        with _open(home, "nordic", document, credentials, database_url, clock) as (runtime, connection, naps):
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
 @contextlib.contextmanager
+def datev_installation(
+    home: Path,
+    world: World,
+    centre: DataCentre,
+    *,
+    database_url: str | None = None,
+    erp_settings: dict[str, Any] | None = None,
+    **overrides: Any,
+) -> Iterator[Installation]:
+    """A connection called `kanzlei` between `world` and client 455148-1, with a person's consent already given."""
+    gocardless, erp = create_gocardless(world), create_datev(centre)
+    with running(gocardless) as gocardless_address, running(erp) as erp_address:
+        document = {
+            "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
+            "books": {**BOOKS, "time_zone": "Europe/Berlin"},
+            "erp": {**datev_section(erp_address), **(erp_settings or {})},
+            **overrides,
+        }
+        credentials = {"datev_client_id": "sandbox-public"}
+        clock = world.clock.now
+        with _open(home, "kanzlei", document, credentials, database_url, clock) as (runtime, connection, naps):
+            _consent(runtime, connection)
+            yield Installation(home, runtime, connection, world, gocardless, erp, naps)
+
+
+def _consent(runtime: Runtime, connection: Connection) -> None:
+    """What `connector authorize` does, with the stand-in's page answering by itself."""
+    books = connection.book_settings
+    context = BuildContext(connection.name, books, runtime.store, runtime.clock, rng=random.Random(1))
+    client = oauth_client(connection.erp, context)
+    consent = begin_consent(client)
+    page = requests.get(consent.url, allow_redirects=False, timeout=10)
+    code = code_from_redirect(consent, page.headers["location"])
+    pair, _ = exchange_code(client, token_transport(connection.erp, context), consent, code, now=runtime.clock)
+    token_shelf(context).write(pair)
+
+
+@contextlib.contextmanager
 def _open(
-    home: Path, name: str, document: dict[str, Any], credentials: dict[str, str], database_url: str | None
+    home: Path,
+    name: str,
+    document: dict[str, Any],
+    credentials: dict[str, str],
+    database_url: str | None,
+    clock: Callable[[], datetime],
 ) -> Iterator[tuple[Runtime, Connection, list[float]]]:
     directory = home / "connections"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     naps: list[float] = []
-    with Runtime.open(Settings(home=home, database_url=database_url)) as runtime:
+    with Runtime.open(Settings(home=home, database_url=database_url), clock=clock) as runtime:
         runtime.sleep = naps.append
         vault = runtime.store.vault
         for key, value in {
@@ -166,23 +244,22 @@ def _open(
         yield runtime, runtime.connection(name), naps
 
 
-def evening_world(**settings: Any) -> World:
-    """A GoCardless world whose clock stands at the evening of `DAY`."""
-    return World(SandboxClock(EVENING), seed=1, **settings)
+def evening_world(at: datetime = EVENING, **settings: Any) -> World:
+    """A GoCardless world whose clock stands at the evening of `DAY`; `settings` are fields of the world's."""
+    return World(SandboxClock(at), seed=1, settings=GoCardlessSettings(**settings))
 
 
-def evening_company(customers: int = 0) -> Company:
+def evening_company(customers: int = 0, clock: SandboxClock | None = None) -> Company:
     """A Visma company with the standard chart and the customers 10001… that the loader's payments name."""
-    company = Company(clock=SandboxClock(EVENING)).standard_chart()
+    company = Company(clock=clock or SandboxClock(EVENING)).standard_chart()
     for number in range(1, customers + 1):
         company.add_customer(f"{10000 + number}", f"Load Customer {number}", email=f"load{number}@example.com")
     return company
 
 
-def datacentre() -> DataCentre:
-    centre = DataCentre(SandboxClock(EVENING))
-    centre.behaviour.auto_consent = True
-    return centre
+def datacentre(clock: SandboxClock | None = None) -> DataCentre:
+    """DATEV with its default clients; a person's consent is given without a page."""
+    return DataCentre(clock or SandboxClock(EVENING), random.Random(1))
 
 
 __all__ = [
@@ -192,6 +269,8 @@ __all__ = [
     "Installation",
     "create_datev",
     "datacentre",
+    "datev_installation",
     "evening_company",
     "evening_world",
+    "visma_installation",
 ]

@@ -27,22 +27,16 @@ class PostgresServer:
     def __post_init__(self) -> None:
         self._admin = create_engine(self.address.set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
 
-    def create(self, template: str = "template1") -> str:
-        """A new database's name. A database of ours may be the template as long as nobody is connected to it."""
+    def create(self) -> str:
+        """The name of a new, empty database."""
         name = f"test_{next(self._numbers)}"
         with self._admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            connection.execute(text(f"CREATE DATABASE {name}"))
         return name
 
     def drop(self, name: str) -> None:
         with self._admin.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-
-    def end_sessions(self, name: str) -> None:
-        """Cut every connection to a database, such as those of processes that were killed."""
-        ending = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
-        with self._admin.connect() as connection:
-            connection.execute(ending, {"name": name})
 
     def url(self, name: str) -> str:
         """`postgresql://…` of a database, as a user would write it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import webbrowser
 
 import click
-from connector_resources.connections.consent import Authorisation, erp_authorisation, partner_authorisation
 
 from connector.cli.output import ConnectorCommand, console, fail, runtime
+from connector_resources.connections.consent import Authorisation, erp_authorisation, partner_authorisation
 from connector_resources.transport.loopback import LoopbackCallback
 
 
@@ -18,7 +18,7 @@ from connector_resources.transport.loopback import LoopbackCallback
 @click.option("--no-browser", is_flag=True, help="Only print the address to open.")
 def authorize(connection: str, system: str, port: int, no_browser: bool) -> None:
     """Log in at the ERP (DATEV) or at GoCardless (partner apps) and let CONNECTION act for you."""
-    with runtime() as opened, LoopbackCallback(port, connection) as callback:
+    with runtime() as opened, _listening(port, connection) as callback:
         item = opened.connection(connection)
         begin = erp_authorisation if system == "erp" else partner_authorisation
         authorisation: Authorisation | None = begin(opened, item, callback.redirect_uri)
@@ -28,4 +28,15 @@ def authorize(connection: str, system: str, port: int, no_browser: bool) -> None
         click.echo(authorisation.url)
         if not no_browser:
             webbrowser.open(authorisation.url)
-        console.print(authorisation.complete(callback.wait()))
+        if authorisation.redirect_uri == callback.redirect_uri:
+            redirected_to = callback.wait()
+        else:
+            redirected_to = click.prompt(f"The address, from {authorisation.redirect_uri} on, that the browser ends at")
+        console.print(authorisation.complete(redirected_to), markup=False)
+
+
+def _listening(port: int, connection: str) -> LoopbackCallback:
+    try:
+        return LoopbackCallback(port, connection)
+    except OSError as error:
+        fail(f"port {port} cannot be used ({error.strerror}); free it, or choose the other registered one with --port")

@@ -72,7 +72,8 @@ def remove_credential(connection: str, name: str) -> None:
     """Forget one secret."""
     with runtime() as opened:
         opened.connection(connection)
-        opened.store.vault.remove(connection, name)
+        if not opened.store.vault.remove(connection, name):
+            fail(f"{connection} has no stored {name}; `connector credentials list {connection}` shows what there is")
     console.print(f"{connection}: {name} is removed.")
 
 

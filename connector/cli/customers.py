@@ -7,8 +7,11 @@ import getpass
 import click
 
 from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
+from connector_resources.connections.model import Connection
+from connector_resources.erp.registry import erp_kind
 from connector_resources.errors import ConfigurationError
 from connector_resources.gocardless.wire import customer_of
+from connector_resources.store.store import Store
 
 
 @click.group()
@@ -54,14 +57,14 @@ def list_customers(connection: str, only_open: bool, as_json: bool) -> None:
 def link(connection: str, gocardless_customer: str, erp_customer: str, replace: bool, note: str) -> None:
     """Say which ERP customer a GoCardless customer is, and release the postings that waited for it."""
     with runtime() as opened:
-        opened.connection(connection)
-        store = opened.store
+        item, store = opened.connection(connection), opened.store
         if not store.entities.get(connection, "customers", [gocardless_customer]):
             raise ConfigurationError(
                 f"{gocardless_customer} is not a known GoCardless customer.",
                 connection=connection,
                 next_step=f"connector customers list {connection}",
             )
+        _require_erp_customer(store, item, erp_customer)
         if replace:
             store.customers.replace(connection, gocardless_customer, erp_customer, by=getpass.getuser(), note=note)
         else:
@@ -76,3 +79,17 @@ def link(connection: str, gocardless_customer: str, erp_customer: str, replace: 
         if waiting:
             store.ledger.release(connection, waiting, by=getpass.getuser(), note=f"linked to {erp_customer}")
     console.print(f"{gocardless_customer} is {erp_customer}; {len(waiting)} held postings released.")
+
+
+def _require_erp_customer(store: Store, connection: Connection, number: str) -> None:
+    """A mistyped number must not receive somebody else's money. Only where the ERP's customers can be read."""
+    traits = erp_kind(connection.erp.kind).traits
+    if not traits.reads_customers:
+        return
+    found = store.customers.erp_candidates(connection.name, gocardless_customer="", email="", name="", numbers=[number])
+    if not any(row.number == number for row in found):
+        raise ConfigurationError(
+            f"{traits.label} had no customer {number} when its customers were read last.",
+            connection=connection.name,
+            next_step=f"check the number; `connector run {connection.name}` reads the customers again",
+        )

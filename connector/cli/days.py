@@ -37,8 +37,9 @@ def day_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def chosen_days(
     connection: Connection, first_day: date | None, last_day: date | None, now: datetime
 ) -> tuple[date, date]:
-    """The days meant, checked against the cut-over. Raises `ConfigurationError`."""
-    first = first_day or now.astimezone(connection.zone).date()
+    """The days meant, checked against cut-over and today. Raises `ConfigurationError`."""
+    today = now.astimezone(connection.zone).date()
+    first = first_day or today
     last = last_day or first
     if last < first:
         raise ConfigurationError(f"--to {last} lies before --day {first}.", connection=connection.name)
@@ -47,5 +48,9 @@ def chosen_days(
             f"{first} lies before the cut-over {connection.books.cut_over}; such days are never posted.",
             connection=connection.name,
             next_step="choose a later day, or change books.cut_over before anything is posted",
+        )
+    if last > today:
+        raise ConfigurationError(
+            f"{last} lies ahead; today is {today} in {connection.books.time_zone}.", connection=connection.name
         )
     return first, last

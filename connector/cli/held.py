@@ -7,6 +7,7 @@ import getpass
 import click
 
 from connector.cli.output import ConnectorCommand, console, fail, json_option, runtime, show_json, show_table
+from connector_resources.runtime import Runtime
 
 
 @click.command(cls=ConnectorCommand)
@@ -39,9 +40,9 @@ def held(connection: str | None, as_json: bool) -> None:
 
 
 def _chosen(
-    opened: object, connection: str, postings: tuple[str, ...], everything: bool, code: str | None
+    opened: Runtime, connection: str, postings: tuple[str, ...], everything: bool, code: str | None
 ) -> list[str]:
-    rows = opened.store.ledger.held(connection)  # type: ignore[attr-defined]
+    rows = opened.store.ledger.held(connection)
     keys = [row.posting.key for row in rows if code is None or row.held_code == code]
     if everything or code:
         return keys

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from connector_resources.errors import ConnectorError
@@ -33,7 +34,7 @@ class ConnectorCommand(click.Command):
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong on standard error and stop with exit code 1."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]Error[/]: {_escaped(message)}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]Error[/]: {escape(message)}")
     raise SystemExit(1)
 
 
@@ -57,7 +58,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(_escaped("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
     console.print(table)
 
 
@@ -65,16 +66,12 @@ def show_checklist(lines: Sequence[tuple[str, bool, str, str]]) -> None:
     """Lines of (what, ok, detail, next step) as a readable checklist."""
     for what, ok, detail, next_step in lines:
         mark = "[green]✓[/]" if ok else "[red]✗[/]"
-        console.print(f"{mark} {_escaped(what)}" + (f": {_escaped(detail)}" if detail else ""))
+        console.print(f"{mark} {escape(what)}" + (f": {escape(detail)}" if detail else ""))
         if not ok and next_step:
-            console.print(f"    Next step: {_escaped(next_step)}")
+            console.print(f"    Next step: {escape(next_step)}")
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")

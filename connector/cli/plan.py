@@ -46,7 +46,7 @@ def _show(connection: str, planned: DryRun, requests: bool) -> None:
         "Nothing to book", ["posting", "why"], [[c.posting_key, c.nothing_to_book] for c in planned.nothing_to_book]
     )
     for reason in planned.waiting:
-        console.print(f"waits: {reason}")
+        console.print(f"waits: {reason}", markup=False)
     console.print(
         f"{len(planned.postings)} postings, {len(planned.submissions)} requests as a first step, "
         f"{len(planned.holds)} held. Nothing was sent."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 import click
+from rich.markup import escape
 
 from connector.cli.days import chosen_days, day_options
 from connector.cli.output import ConnectorCommand, console, fail, runtime
 from connector.day_run import run_days
+from connector_resources.store.ledger_reading import LedgerCount
 
 
 @click.command(cls=ConnectorCommand)
@@ -29,22 +33,23 @@ def run(connection: str, first_day: date | None, last_day: date | None, new_only
         after = opened.store.ledger.counts(connection)
     console.print(_changes(before, after))
     for line in outcome.failed_checks:
-        console.print(f"[yellow]check[/] {line}")
+        console.print(f"[yellow]check[/] {escape(line)}")
     if not outcome.success:
         fail(f"run {outcome.run_id} failed: {outcome.failure}")
 
 
-def _changes(before: object, after: object) -> str:
-    def summed(rows: object) -> dict[tuple[str, str], int]:
-        totals: dict[tuple[str, str], int] = {}
-        for row in rows:  # type: ignore[attr-defined]
-            totals[(str(row.kind), str(row.state))] = totals.get((str(row.kind), str(row.state)), 0) + row.count
-        return totals
-
-    old, new = summed(before), summed(after)
+def _changes(before: Sequence[LedgerCount], after: Sequence[LedgerCount]) -> str:
+    old, new = _by_kind_and_state(before), _by_kind_and_state(after)
     lines = [
-        f"{kind} {state}: {new.get((kind, state), 0) - old.get((kind, state), 0):+d}"
+        f"{kind} {state}: {new[kind, state] - old[kind, state]:+d}"
         for kind, state in sorted(set(old) | set(new))
-        if new.get((kind, state), 0) != old.get((kind, state), 0)
+        if new[kind, state] != old[kind, state]
     ]
     return "\n".join(lines) or "Nothing changed: everything of these days was posted before."
+
+
+def _by_kind_and_state(rows: Sequence[LedgerCount]) -> Counter[tuple[str, str]]:
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        totals[str(row.kind), str(row.state)] += row.count
+    return totals

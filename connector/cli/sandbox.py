@@ -13,10 +13,15 @@ def sandbox() -> None:
 
 
 @sandbox.command(cls=ConnectorCommand)
-@click.argument("systems", nargs=-1)
 @click.option("--port", default=8600, show_default=True, help="First port; the systems take consecutive ones.")
-def up(systems: tuple[str, ...], port: int) -> None:
-    """Serve stand-ins (gocardless, visma, datev; default all) until stopped, and print their addresses."""
+@click.option("--play-all", is_flag=True, help="Start with the whole month behind them.")
+@click.option("--customers", default=220, show_default=True, help="Customers of each merchant.")
+@click.option("--payments", default=460, show_default=True, help="Payments of each merchant's month.")
+def up(port: int, play_all: bool, customers: int, payments: int) -> None:
+    """Serve two merchants' GoCardless, a Visma and a DATEV until stopped, and print their addresses."""
     from sandbox.stand_ins import serve_stand_ins
 
-    serve_stand_ins(systems, port, lambda line: console.print(line, markup=False))
+    def tell(line: str) -> None:
+        console.print(line, markup=False)
+
+    serve_stand_ins(port, tell, play_all=play_all, customers=customers, payments=payments)

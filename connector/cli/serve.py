@@ -14,9 +14,11 @@ def serve(host: str, port: int) -> None:
     """Receive webhooks: verify the signature over the raw bytes, store, answer. Runs until it is stopped."""
     import uvicorn
 
+    from connector_resources.logs import write_logs
     from sensors.receiver import create_receiver
 
     with runtime() as opened:
+        write_logs(opened.settings.log_level)
         by_name = {connection.name: connection for connection in opened.connections}
         for name in by_name:
             console.print(f"http://{host}:{port}/webhooks/gocardless/{name}")

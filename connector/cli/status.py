@@ -25,6 +25,8 @@ def status(connection: str | None, as_json: bool) -> None:
     for row in rows:
         console.print(f"[bold]{row['connection']}[/] ({row['erp']})")
         console.print(f"  waiting events: {row['waiting_events']}; held postings: {row['held']}")
+        if row["events_before_cut_over"]:
+            console.print(f"  events before the cut-over, never posted: {row['events_before_cut_over']}")
         console.print(f"  events polled to: {row['events_polled_to'] or 'never'}")
         show_table("  postings", ["kind", "state", "count"], row["postings"])  # type: ignore[arg-type]
 
@@ -34,10 +36,13 @@ def _status(opened: Runtime, connection: Connection) -> dict[str, object]:
     counts: Counter[tuple[str, str]] = Counter()
     for row in store.ledger.counts(name):
         counts[(str(row.kind), str(row.state))] += row.count
+    waiting = [row for row in store.inbox.waiting() if row.connection == name]
+    cut_over = connection.books.cut_over
     return {
         "connection": name,
         "erp": connection.erp.kind,
-        "waiting_events": sum(w.count for w in store.inbox.waiting() if w.connection == name),
+        "waiting_events": sum(row.count for row in waiting if row.activity_day >= cut_over),
+        "events_before_cut_over": sum(row.count for row in waiting if row.activity_day < cut_over),
         "held": sum(n for (_, state), n in counts.items() if state == "held"),
         "postings": [[kind, state, n] for (kind, state), n in sorted(counts.items())],
         "open_submissions": len(store.submissions.open(name)),

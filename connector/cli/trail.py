@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 
-from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json
+from connector.cli.output import ConnectorCommand, console, fail, json_option, runtime, show_json
 
 
 @click.group()
@@ -18,6 +19,8 @@ def trail() -> None:
 @json_option
 def verify(connection: str | None, anchor: str | None, as_json: bool) -> None:
     """Find any edited, removed, inserted or reordered row. Exit 1 when there is one."""
+    if anchor is not None and connection is None:
+        fail("an anchor is the head of one connection's trail; name the connection")
     reports = {}
     with runtime() as opened:
         names = [opened.connection(connection).name] if connection else [c.name for c in opened.connections]
@@ -33,7 +36,9 @@ def verify(connection: str | None, anchor: str | None, as_json: bool) -> None:
     else:
         for name, report in reports.items():
             verdict = (
-                "[green]verified[/]" if report.ok else f"[red]broken at row {report.first_bad_seq}[/]: {report.problem}"
+                "[green]verified[/]"
+                if report.ok
+                else f"[red]broken at row {report.first_bad_seq}[/]: {escape(report.problem)}"
             )
             console.print(f"{name}: {report.rows} rows, {verdict}")
     if not all(report.ok for report in reports.values()):

@@ -31,7 +31,6 @@ def _credentials(runtime: Runtime, connection: Connection) -> list[PingLine]:
             "" if name in stored else f"connector credentials set {connection.name} {name}",
         )
         for name, purpose in expected_credentials(connection).items()
-        if name in stored or name not in ("datev_refresh_token",)
     ]
 
 

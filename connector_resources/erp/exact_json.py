@@ -18,7 +18,7 @@ def dump_exact(value: Any) -> bytes:
     Raises `TypeError` for a float or anything else, and for a Decimal that is not finite.
     """
     _refuse_floats(value)
-    return orjson.dumps(value, default=_number)
+    return orjson.dumps(value, default=_number, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def load_exact(text: bytes | str) -> Any:

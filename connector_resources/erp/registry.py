@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from connector_resources.erp.authorisation import Authorisation
 from connector_resources.erp.building import BuildContext
 from connector_resources.erp.contract import ErpConnector, Traits
+from connector_resources.erp.datev import authorisation as datev_authorisation
 from connector_resources.erp.datev import resource as datev
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.traits import TRAITS as DATEV_TRAITS
@@ -32,13 +34,18 @@ class NotificationKind:
 
 @dataclass(frozen=True, slots=True)
 class ErpKind:
-    """What the rest of the project needs of an ERP: its traits, its settings schema, how to build its connector."""
+    """What the rest of the project needs of an ERP: its traits, its settings schema, how to build its connector.
+
+    credentials  the vault names that a connection with these settings reads
+    authorise    how a person's consent begins, where the ERP asks for one
+    """
 
     traits: Traits
     settings: type[Any]
     build: Callable[[Any, BuildContext], ErpConnector]
-    credentials: tuple[str, ...]
+    credentials: Callable[[Any], tuple[str, ...]]
     notification: NotificationKind | None = None
+    authorise: Callable[[Any, BuildContext, str], Authorisation] | None = None
 
 
 ERPS: Mapping[str, ErpKind] = {
@@ -46,10 +53,16 @@ ERPS: Mapping[str, ErpKind] = {
         VISMA_TRAITS,
         VismaSettings,
         visma.build_connector,
-        visma.CREDENTIALS,
+        visma.credential_names,
         NotificationKind(visma_webhook.SECRET_NAMES, visma_webhook.verify, visma_webhook.identity),
     ),
-    "datev": ErpKind(DATEV_TRAITS, DatevSettings, datev.build_connector, datev.CREDENTIALS),
+    "datev": ErpKind(
+        DATEV_TRAITS,
+        DatevSettings,
+        datev.build_connector,
+        datev.credential_names,
+        authorise=datev_authorisation.authorise,
+    ),
 }
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from bookkeeping.payout_proof import prove
 from bookkeeping.settings import activity_day
 from connector_resources.connections.model import Connection
 from connector_resources.gocardless.bounces import attribute_bounces
 from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.gocardless.fetch_plan import FetchPlan, plan_fetch
 from connector_resources.gocardless.windows import read_events
+from connector_resources.gocardless.wire import payout_item_of, payout_of
 from connector_resources.posting.planning import SLICE, Scope, days_subjects, slices
 from connector_resources.store.store import Store
 
@@ -133,11 +135,14 @@ class Reader:
         return report
 
     def payout_items(self, scope: Scope) -> ReadReport:
-        """Items of every payout of the days that were never read, and what is missing of the payments they name."""
+        """Items of every payout of the days that were never read, and what is missing of the payments they name.
+
+        Items that do not prove their payout are read again, each time, until they do.
+        """
         report = ReadReport("payout_items")
         before = self._client.calls
         for payout_id in self._subjects("payouts", scope):
-            if self._store.entities.payout_items(self._name, payout_id) is None:
+            if not self._proven(payout_id):
                 items = list(self._client.payout_items(payout_id))
                 self._store.entities.put_payout_items(self._name, payout_id, items)
                 report.counts["items read"] += len(items)
@@ -147,6 +152,14 @@ class Reader:
             self._know_payments(sorted({p for i in items if (p := i["links"].get("payment"))}), report)
         report.calls = self._client.calls - before
         return report
+
+    def _proven(self, payout_id: str) -> bool:
+        items = self._store.entities.payout_items(self._name, payout_id)
+        body = self._store.entities.get(self._name, "payouts", [payout_id]).get(payout_id)
+        if items is None or body is None:
+            return False
+        payout = payout_of(body)
+        return not prove(payout, [payout_item_of(item, payout.amount.currency) for item in items])
 
     def poll_events(self, since: datetime, until: datetime) -> Polled:
         """Store the events of a window: the event poll's work."""

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 
 from bookkeeping.postings import PostingKind
@@ -36,12 +36,15 @@ from connector_resources.erp.contract import (
     Verified,
     VerifyRequest,
 )
-from connector_resources.errors import NotSent, RateLimited, StaleVersion, Uncertain
+from connector_resources.errors import BadAnswer, NotSent, RateLimited, StaleVersion, Uncertain
+from connector_resources.posting.heartbeat import Heartbeat
 from connector_resources.posting.jobs import JobLimits, await_jobs
 from connector_resources.posting.parties import with_erp_customers
 from connector_resources.store.leases import Lease
+from connector_resources.store.settlements import held_by
 from connector_resources.store.store import Store
 from connector_resources.store.submissions import (
+    OpenRow,
     SettledAbsent,
     SettledAccepted,
     SettledNotSent,
@@ -60,6 +63,7 @@ MAX_ATTEMPTS = 3
 MAX_UNCERTAIN_IN_A_ROW = 3
 LEASE_TTL_S = 120.0
 LEASE_WAIT_S = 60.0
+HEARTBEAT_S = LEASE_TTL_S / 4
 
 
 @dataclass(slots=True)
@@ -75,9 +79,8 @@ class PostingReport:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Time and waiting, passed in so that tests and fault campaigns own them."""
+    """Waiting, passed in so that tests and fault campaigns own it."""
 
-    clock: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     jobs: JobLimits = field(default_factory=JobLimits)
@@ -92,6 +95,11 @@ class PostingProtocol:
         self._connection = connection
         self._around = surroundings
         self._uncertain_in_a_row = 0
+        #: requests of this run that were turned away because their document had changed.
+        self._stale: set[str] = set()
+        #: jobs that were waited for in this run, and how soon the remote system wants to be asked.
+        self._waited_for: set[int] = set()
+        self._poll_after_s = surroundings.jobs.first_poll_s
 
     def run(
         self,
@@ -106,11 +114,11 @@ class PostingProtocol:
         """
         report = PostingReport()
         leases = self._store.leases
-        with leases.hold(f"posting:{self._connection}", ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease:
+        name = f"posting:{self._connection}"
+        with leases.hold(name, ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease, Heartbeat(lease, HEARTBEAT_S):
             self._recover(lease, report)
             while not report.stopped and self._one_pass(lease, kinds, days, report, progress):
-                continue
-            self._recover(lease, report)
+                self._recover(lease, report)
         return report
 
     # --- one pass: verify what is done, plan what is next, send it -------------------------------------------------
@@ -131,7 +139,7 @@ class PostingProtocol:
         try:
             work, mismatches = self._verify(work)
             self._connector.prepare([item.posting for item in work if not item.done])
-        except NotSent as error:
+        except (NotSent, BadAnswer) as error:
             report.stopped = str(error)
             return False
         holds = list(mismatches)
@@ -215,18 +223,26 @@ class PostingProtocol:
         lease.renew()
         rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
         results: list[tuple[int, Settlement]] = []
-        for row, planned in zip(rows, group, strict=True):
-            if report.stopped:
-                results.append((row.id, SettledNotSent(report.stopped)))
-                continue
-            results.append((row.id, self._send(planned, report)))
-        self._store.submissions.settle(self._connection, lease.fence, results)
+        try:
+            for row, planned in zip(rows, group, strict=True):
+                if report.stopped:
+                    results.append((row.id, SettledNotSent(report.stopped)))
+                    continue
+                lease.require()
+                results.append((row.id, self._send(planned, report)))
+        finally:
+            # What was answered before something unforeseen is kept; the rest stays claimed and is looked up.
+            self._store.submissions.settle(self._connection, lease.fence, results)
 
     def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
         report.submissions += 1
         try:
             outcome = self._connector.submit(planned)
         except StaleVersion as error:
+            # Planned anew in the next pass; what is stale again has somebody else at work on it.
+            if planned.reference in self._stale:
+                report.stopped = str(error)
+            self._stale.add(planned.reference)
             return SettledNotSent(str(error))
         except RateLimited as error:
             report.stopped = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
@@ -246,7 +262,8 @@ class PostingProtocol:
         match outcome:
             case Posted(document=document):
                 return SettledPosted(document)
-            case Accepted(job_id=job_id):
+            case Accepted(job_id=job_id, poll_after_s=poll_after_s):
+                self._poll_after_s = max(self._poll_after_s, poll_after_s)
                 return SettledAccepted(job_id)
             case Rejected(code=code, reason=reason, next_step=next_step):
                 report.held.extend(Hold(key, code, reason, next_step) for key in planned.posting_keys)
@@ -255,16 +272,21 @@ class PostingProtocol:
     # --- recover ---------------------------------------------------------------------------------------------------
 
     def _recover(self, lease: Lease, report: PostingReport) -> None:
-        """Bring every submission without a recorded end to one: look up, adopt, send again, or park for a person."""
+        """Bring every submission without a recorded end to one: look up, adopt, send again, or park for a person.
+
+        What is sent again and not answered again is left to the next round: a short trouble should not need a person.
+        """
         self._await_jobs(lease, report)
         rows = [row for row in self._store.submissions.open(self._connection) if row.state != "accepted"]
         if not rows:
             return
-        self._wait_out_read_lag([row.open.claimed_at for row in rows])
+        # A look-up that finds nothing is believed only after the ERP's read lag. When the newest request left is not
+        # known, a group being claimed long before its last one is sent, so the whole of it is waited out.
+        self._around.sleep(self._connector.traits.read_lag_s)
         lease.renew()
         try:
             findings = self._connector.find([row.open for row in rows])
-        except NotSent as error:
+        except (NotSent, BadAnswer) as error:
             report.stopped = report.stopped or str(error)
             return
         results: list[tuple[int, Settlement]] = []
@@ -279,27 +301,32 @@ class PostingProtocol:
                     results.append((row.submission_id, SettledAccepted(job_id)))
                 case Absent() if row.open.attempts < MAX_ATTEMPTS:
                     results.append((row.submission_id, SettledAbsent()))
-                    again.append(row.open.planned)
+                    # A request bound to a version of its document is planned anew: the version may have moved.
+                    again.extend([] if row.open.planned.etag else [row.open.planned])
                 case Absent():
-                    results.append((row.submission_id, SettledParked(_never_arrived(row.open.attempts))))
+                    results.append(self._parked(row, _never_arrived(row.open.attempts), report))
                 case CannotTell(instructions=instructions):
-                    results.append((row.submission_id, SettledParked(instructions)))
+                    results.append(self._parked(row, instructions, report))
         self._store.submissions.settle(self._connection, lease.fence, results)
         self._send_all(lease, again, report, len(again), None)
         self._await_jobs(lease, report)
 
-    def _wait_out_read_lag(self, claimed: Sequence[datetime]) -> None:
-        """A look-up that finds nothing is believed only after the ERP's read lag since the newest attempt."""
-        age = (self._around.clock() - max(claimed)).total_seconds()
-        if age < self._connector.traits.read_lag_s:
-            self._around.sleep(self._connector.traits.read_lag_s - max(age, 0.0))
+    def _parked(self, row: OpenRow, instructions: str, report: PostingReport) -> tuple[int, Settlement]:
+        parked = SettledParked(instructions)
+        if reason := held_by(parked):
+            report.held.extend(Hold(key, *reason) for key in row.open.planned.posting_keys)
+        return row.submission_id, parked
 
     def _await_jobs(self, lease: Lease, report: PostingReport) -> None:
-        rows = [row for row in self._store.submissions.open(self._connection) if row.state == "accepted"]
+        """Wait for every job once in a run; what is still running then is the next run's."""
+        accepted = [row for row in self._store.submissions.open(self._connection) if row.state == "accepted"]
+        rows = [row for row in accepted if row.submission_id not in self._waited_for]
         if not rows:
             return
+        self._waited_for.update(row.submission_id for row in rows)
         around = self._around
-        for row, outcome in await_jobs(self._connector, rows, around.jobs, around.sleep, lease.renew, around.chance):
+        limits = replace(around.jobs, first_poll_s=self._poll_after_s)
+        for row, outcome in await_jobs(self._connector, rows, limits, around.sleep, lease.renew, around.chance):
             settlement = self._settlement(outcome, row.open.planned, report)
             self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, settlement)])
 

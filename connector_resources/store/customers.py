@@ -87,7 +87,7 @@ class CustomerLinks:
                     f"customer {gocardless_customer} is linked to {present}, not to {erp_customer}",
                     connection=connection,
                     subject=gocardless_customer,
-                    next_step=f"`connector customers link {connection} {gocardless_customer} {erp_customer}`",
+                    next_step=f"`connector customers link --replace {connection} {gocardless_customer} {erp_customer}`",
                 )
 
     def replace(

@@ -76,11 +76,8 @@ class Database:
                 yield connection
 
     @contextmanager
-    def read(self, within: Connection | None = None) -> Iterator[Connection]:
+    def read(self) -> Iterator[Connection]:
         """A read transaction. On SQLite all its statements see the same snapshot."""
-        if within is not None:
-            yield within
-            return
         with self._connected() as connection:
             yield connection
 

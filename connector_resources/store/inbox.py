@@ -139,6 +139,7 @@ class Inbox:
     def attribute(self, connection: str, event_id: str, subject: str) -> None:
         """Say which resource an event is about that names none itself (a bounced payout is announced by its creditor)."""
         with self._database.write() as transaction:
+            self._trail.lock(connection, within=transaction)
             transaction.execute(
                 update(INBOX_EVENTS)
                 .where(_events.connection == connection, _events.event_id == event_id)
@@ -162,6 +163,7 @@ class Inbox:
             .values(processed_at=self._database.now())
         )
         with self._database.write() as transaction:
+            self._trail.lock(connection, within=transaction)
             return transaction.execute(closing).rowcount
 
     # --- what is new -----------------------------------------------------------------------------------------------
@@ -229,8 +231,10 @@ class Inbox:
             .where(_events.processed_at.is_(None), _events.subject != "")
             .group_by(_events.subject)
         )
+        newest: dict[str, datetime] = {}
         with self._database.read() as reading:
-            return dict(row._tuple() for row in reading.execute(wanted))
+            newest.update(iter(reading.execute(wanted)))
+        return newest
 
     def about(self, connection: str, identifiers: Sequence[str]) -> list[EventOrigin]:
         """Events with one of these ids, or about one of these resources, and how they came to us; oldest first."""

@@ -44,6 +44,13 @@ class Lease:
         if not renewed:
             raise lease_lost(self.name)
 
+    def require(self) -> None:
+        """Raises `LeaseLost` when another process took it; costs one read."""
+        with self._database.read() as reading:
+            current = reading.scalar(select(LEASES.c.fence).where(LEASES.c.name == self.name))
+        if current != self.fence:
+            raise lease_lost(self.name)
+
     def release(self) -> None:
         """Let the next process in at once. A lease that was lost meanwhile is left to its new holder."""
         with self._database.write() as transaction:

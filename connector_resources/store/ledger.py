@@ -67,13 +67,15 @@ class Ledger(LedgerReading):
             self._trail.lock(connection, within=transaction)
             hold_postings(transaction, self._trail, connection, holds)
 
-    def release(self, connection: str, keys: Collection[str], *, by: str, note: str) -> None:
+    def release(
+        self, connection: str, keys: Collection[str], *, by: str, note: str, within: Connection | None = None
+    ) -> None:
         """A person has acted: held -> pending.
 
         A submission of theirs that was parked becomes unknown again, with its attempts counted anew: the next run
         looks it up at the ERP before anything is sent.
         """
-        with self._database.write() as transaction:
+        with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             self._move(
                 transaction, connection, keys, PostingState.PENDING, {PostingState.HELD}, "released",
@@ -81,9 +83,11 @@ class Ledger(LedgerReading):
             )  # fmt: skip
             self._look_up_again(transaction, connection, keys)
 
-    def withdraw(self, connection: str, keys: Collection[str], *, by: str, note: str) -> None:
+    def withdraw(
+        self, connection: str, keys: Collection[str], *, by: str, note: str, within: Connection | None = None
+    ) -> None:
         """A person decides that these are never sent: held -> withdrawn."""
-        with self._database.write() as transaction:
+        with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             self._move(
                 transaction, connection, keys, PostingState.WITHDRAWN, POSTING_SOURCES[PostingState.WITHDRAWN],

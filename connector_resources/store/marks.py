@@ -8,6 +8,9 @@ from connector_resources.store.engine import Database
 from connector_resources.store.rows import put_rows
 from connector_resources.store.schema import MARKS
 
+#: changes with every notification of the ERP that something changed there.
+ERP_NOTIFIED = "erp_notified"
+
 
 class Marks:
     def __init__(self, database: Database) -> None:

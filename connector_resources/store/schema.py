@@ -246,7 +246,9 @@ SUBMISSION_POSTINGS = Table(
 
 
 def _is_one_of(column: Column[str], states: tuple[StrEnum, ...]) -> ColumnElement[bool]:
-    values: BindParameter[str] = bindparam(None, [state.value for state in states], expanding=True, literal_execute=True)
+    values: BindParameter[str] = bindparam(
+        None, [state.value for state in states], expanding=True, literal_execute=True
+    )
     return column.in_(values)
 
 

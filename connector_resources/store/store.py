@@ -70,7 +70,10 @@ class Store:
         migrate(self.database)
 
     def begin(self) -> AbstractContextManager[Connection]:
-        """One write transaction for several calls that take `within`; rolled back when the block raises."""
+        """One write transaction for several calls that take `within`; rolled back when the block raises.
+
+        Inside it, write only with `within`: a second transaction of the same process would wait for this one.
+        """
         return self.database.write()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Document, Hold, OpenSubmission, PlannedSubmission
@@ -253,10 +253,15 @@ class Submissions:
     def _claim_again(self, transaction: Connection, connection: str, again: Sequence[dict[str, Any]]) -> None:
         ids = [values["row_id"] for values in again]
         sources = SUBMISSION_SOURCES[State.CLAIMED]
-        values = {"attempts": SUBMISSIONS.c.attempts + 1}
+        # Only sendings that a look-up could not find count: what was turned away or answered did arrive.
+        attempts = case(
+            (SUBMISSIONS.c.state == State.ABSENT.value, SUBMISSIONS.c.attempts + 1),
+            (SUBMISSIONS.c.state == State.NOT_SENT.value, SUBMISSIONS.c.attempts),
+            else_=1,
+        )
         move(
             transaction, SUBMISSIONS, ids, by="id", scope=connection, sources=sources, target=State.CLAIMED,
-            values=values,
+            values={"attempts": attempts},
         )  # fmt: skip
         transaction.execute(_update_by_id(again[0]), list(again))
         for slice_ids in chunks(ids):

@@ -96,7 +96,7 @@ class PlannedMandateChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBounce:
-    """The payout of `currency` that arrived on `paid_on` comes back, and is paid again."""
+    """The first payout of `currency` that arrived on `paid_on` or later comes back, and is paid again."""
 
     currency: str
     paid_on: date
@@ -307,15 +307,9 @@ class _Planner:
 
     def _refunds(self, payments: Sequence[PlannedPayment]) -> tuple[PlannedRefund, ...]:
         """Of payments collected early: whole, in parts, bounced after it was settled, and one still on its way."""
-        early = [
-            payment
-            for payment in payments
-            if payment.fate is Fate.COLLECTED
-            and payment.kind == "exact"
-            and payment.created_at.date() <= MAIN_RUN
-            and payment.cancelled_at is None
-        ]
-        sepa = [payment for payment in early if payment.currency == "EUR"]
+        collected = [p for p in payments if p.fate is Fate.COLLECTED and p.kind == "exact" and p.charge_date is None]
+        sepa = [p for p in collected if p.currency == "EUR" and p.created_at.date() <= MAIN_RUN]
+        bacs = [p for p in collected if p.currency == "GBP" and p.created_at.date() <= date(2026, 6, 12)]
         days = [date(2026, 6, 11), date(2026, 6, 11), date(2026, 6, 15), date(2026, 6, 18), date(2026, 6, 22)]
         refunds = [
             PlannedRefund(f"R{place + 1}", sepa[place].key, _part(sepa[place].amount_minor, place), _at(day, 11))
@@ -331,6 +325,7 @@ class _Planner:
                 RefundFate.BOUNCED_AFTER_SETTLED,
             )
         )
+        refunds += [PlannedRefund("R8", p.key, p.amount_minor // 4, _at(date(2026, 6, 22), 11)) for p in bacs[:1]]
         refunds.append(PlannedRefund("R7", open_one.key, open_one.amount_minor // 3, _at(date(2026, 6, 29), 11)))
         return tuple(refunds)
 

@@ -179,22 +179,20 @@ class Month:
             raise ValueError(f"unknown mandate change {change.what!r}")
 
     def _bounce(self, planned: PlannedBounce) -> None:
-        for payout in self._payouts_of(planned):
-            self.world.payout_desk.bounce(payout)
-            self.bounced_payouts.append(payout.id)
+        payouts = [p for p in self.world.payouts if p.body["currency"] == planned.currency and p.status == "paid"]
+        # A negative balance may have put the payout of that very day off.
+        since = [payout for payout in payouts if payout.body["arrival_date"] >= planned.paid_on.isoformat()]
+        if not since:
+            raise ValueError(
+                f"the plan lets a {planned.currency} payout since {planned.paid_on} bounce, but there is none"
+            )
+        self.world.payout_desk.bounce(since[0])
+        self.bounced_payouts.append(since[0].id)
 
     def _repeat(self, planned: PlannedBounce) -> None:
-        for payout in self._payouts_of(planned):
-            self.world.payout_desk.retry(payout)
-
-    def _payouts_of(self, planned: PlannedBounce) -> list[Record]:
-        day = planned.paid_on.isoformat()
-        found = [
-            p for p in self.world.payouts if p.body["currency"] == planned.currency and p.body["arrival_date"] == day
-        ]
-        if not found:
-            raise ValueError(f"the plan lets a {planned.currency} payout of {day} bounce, but there is none")
-        return found
+        for payout in self.world.payouts:
+            if payout.id in self.bounced_payouts and payout.body["currency"] == planned.currency:
+                self.world.payout_desk.retry(payout)
 
     def _strange_events(self) -> None:
         """What nobody has documented: a resource type and an action that a reader must be able to ignore."""

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sandbox.gocardless.records import Record
-from sandbox.gocardless.schemes import CALENDAR_OF_CURRENCY, scheme_of
+from sandbox.gocardless.schemes import CALENDAR_OF_CURRENCY, scheme_of, set_up_days
 from sandbox.gocardless.working_days import add_working_days, is_working_day, roll_forward
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class Timetable:
     paid_out_on: date
 
 
-def timetable(scheme_name: str, today: date, charge_date: date | None) -> Timetable:
+def timetable(scheme_name: str, today: date, charge_date: date | None, mandate_status: str) -> Timetable:
     """From today, or so that the payer is charged on `charge_date` (rolled forward to a working day)."""
     scheme = scheme_of(scheme_name)
-    charged = add_working_days(today, scheme.charged, scheme.calendar)
+    charged = add_working_days(today, scheme.charged + set_up_days(scheme, mandate_status), scheme.calendar)
     if charge_date is not None:
         charged = max(charged, roll_forward(charge_date, scheme.calendar))
     return Timetable(
@@ -139,7 +139,9 @@ class Autopilot:
     def enrol_payment(self, payment: Record) -> None:
         """Plan an attempt: called when a payment is created and each time it is retried."""
         wish = payment.hidden.pop("charge_date_wish", None)
-        days = timetable(str(payment.body["scheme"]), self.world.today(), wish)
+        mandate = self.world.mandates.known(str(payment.links.get("mandate", "")))
+        status = mandate.status if mandate else "active"
+        days = timetable(str(payment.body["scheme"]), self.world.today(), wish, status)
         payment.hidden["timetable"] = days
         payment.change(charge_date=days.charged_on.isoformat())
         attempt = payment.hidden.get("retries", 0)

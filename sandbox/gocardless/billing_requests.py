@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.gocardless.builder import CUSTOMER_FIELDS
 from sandbox.gocardless.calls import Call, Endpoint, Reply, one
 from sandbox.gocardless.customer_bank_accounts import add as add_account
-from sandbox.gocardless.customer_bank_accounts import read_details, refuse_duplicate
+from sandbox.gocardless.customer_bank_accounts import refuse_duplicate, required_details
 from sandbox.gocardless.field_checks import check_amount, check_currency, check_metadata, check_text, read_links
 from sandbox.gocardless.mandates import choose_creditor
 from sandbox.gocardless.paging import ListRules, list_records
@@ -223,13 +223,11 @@ def collect_account(world: World, request: Record, given: dict[str, Any]) -> Non
         raise invalid_state("billing_request_action_unavailable", "collect_customer_details comes first")
     errors = FieldErrors(_ENVELOPE)
     fields = {**given, "account_holder_name": given.get("account_holder_name") or _holder(customer)}
-    details = read_details(errors, fields)
+    details = required_details(errors, fields)
     wanted = (request.body["mandate_request"] or request.body["payment_request"])["currency"]
-    if details is not None and wanted is not None and details.currency != wanted:
+    if wanted not in (None, details.currency):
         errors.add("currency", f"must be {wanted}")
-    errors.refuse_if_any()
-    if details is None:
-        raise AssertionError("details without errors are complete")
+        errors.refuse_if_any()
     refuse_duplicate(world, customer, details)
     account = add_account(world, customer, fields, details)
     request.link(customer_bank_account=account.id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.gocardless.payment_states import IllegalStep
 from sandbox.gocardless.records import Record
-from sandbox.gocardless.schemes import DEBIT_SCHEME_OF_COUNTRY, scheme_of
+from sandbox.gocardless.schemes import DEBIT_SCHEME_OF_COUNTRY, scheme_of, set_up_days
 from sandbox.gocardless.settlement import PriceList
 from sandbox.gocardless.timestamps import stamp
 from sandbox.gocardless.working_days import add_working_days
@@ -124,7 +124,7 @@ class Builder:
             "consent_parameters": None, "consent_type": None, "funds_settlement": funds_settlement,
             "links": {"creditor": creditor, "customer": account.links["customer"], "customer_bank_account": account.id},
             "mandate_type": "bank_debit", "metadata": dict(metadata or {}),
-            "next_possible_charge_date": self.next_charge_date(name).isoformat(),
+            "next_possible_charge_date": self.next_charge_date(name, status).isoformat(),
             "next_possible_standard_ach_charge_date": None,
             "payments_require_approval": False,
             "reference": reference or self.world.ids.letters("mandate reference", 10),
@@ -139,9 +139,10 @@ class Builder:
             self.world.autopilot.enrol_mandate(mandate)
         return mandate
 
-    def next_charge_date(self, scheme_name: str) -> date:
+    def next_charge_date(self, scheme_name: str, status: str) -> date:
+        """The earliest day on which a mandate of that scheme and status can be charged."""
         scheme = scheme_of(scheme_name)
-        return add_working_days(self.world.today(), scheme.charged, scheme.calendar)
+        return add_working_days(self.world.today(), scheme.charged + set_up_days(scheme, status), scheme.calendar)
 
     def payment(
         self,

@@ -53,10 +53,7 @@ def create(call: Call) -> Reply:
     check_known(errors, fields, _CREATE_FIELDS)
     check_metadata(errors, fields)
     check_text(errors, fields, "account_holder_name", required=True)
-    details = read_details(errors, fields)
-    errors.refuse_if_any()
-    if details is None:
-        raise AssertionError("details without errors are complete")
+    details = required_details(errors, fields)
     refuse_duplicate(call.world, customer, details)
     return one("customer_bank_accounts", add(call.world, customer, fields, details), 201)
 
@@ -89,6 +86,14 @@ def refuse_duplicate(world: World, customer: Record, details: BankDetails) -> No
             links = {"customer_bank_account": account.id}
             message = "Bank account already exists"
             raise invalid_state("bank_account_exists", message, links, status=409, kind="validation_failed")
+
+
+def required_details(errors: FieldErrors, fields: dict[str, Any]) -> BankDetails:
+    """The details, or the 422 that names every bad field, also those added before."""
+    details = read_details(errors, fields)
+    errors.refuse_if_any()
+    assert details is not None, "details that are not complete add an error"
+    return details
 
 
 def read_details(errors: FieldErrors, fields: dict[str, Any]) -> BankDetails | None:
@@ -175,10 +180,7 @@ def look_up(call: Call) -> Reply:
     fields = call.fields("bank_details_lookups")
     errors = FieldErrors("bank_details_lookups")
     check_known(errors, fields, (*_DETAILS, "account_holder_name"))
-    details = read_details(errors, fields)
-    errors.refuse_if_any()
-    if details is None:
-        raise AssertionError("details without errors are complete")
+    details = required_details(errors, fields)
     body = {
         "available_debit_schemes": [DEBIT_SCHEME_OF_COUNTRY[details.country_code]],
         "bank_name": "SANDBOX BANK",

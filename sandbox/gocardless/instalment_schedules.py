@@ -45,7 +45,7 @@ def create(call: Call) -> Reply:
     parts = _parts(errors, fields.get("instalments"))
     if parts and fields.get("total_amount") != sum(amount for amount, _ in parts):
         errors.add("total_amount", "must equal the sum of the instalments")
-    earliest = call.world.builder.next_charge_date(scheme.name)
+    earliest = call.world.builder.next_charge_date(scheme.name, mandate.status)
     if any(day < earliest for _, day in parts):
         errors.add("instalments", "charge_date must be on or after mandate's next_possible_customer_charge_date")
     errors.refuse_if_any()

@@ -119,7 +119,7 @@ def _customer(world: World, creditor: str, number: int, at: datetime, currency: 
     customer_id, account_id = world.ids.new("customers"), world.ids.new("customer_bank_accounts")
     body = dict.fromkeys(CUSTOMER_FIELDS) | {
         "id": customer_id, "created_at": moment, "company_name": f"Load Customer {number}", "country_code": country,
-        "email": f"load{number}@example.com", "language": "en", "metadata": {"customer_number": str(10000 + number)},
+        "email": f"load{number}@example.com", "language": "en", "metadata": {"erp_customer": str(10000 + number)},
     }  # fmt: skip
     world.customers.add(Record(customer_id, moment, body))
     mandate_id = world.ids.new("mandates")

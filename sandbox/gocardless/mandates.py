@@ -98,7 +98,7 @@ def show(call: Call) -> Reply:
     """Shows the next possible charge date as of today, which moves on every day."""
     mandate = call.record(call.world.mandates, "mandate")
     if mandate.status in USABLE:
-        earliest = call.world.builder.next_charge_date(str(mandate.body["scheme"])).isoformat()
+        earliest = call.world.builder.next_charge_date(str(mandate.body["scheme"]), mandate.status).isoformat()
         if earliest != mandate.body["next_possible_charge_date"]:
             mandate.change(next_possible_charge_date=earliest)
     return one("mandates", mandate)

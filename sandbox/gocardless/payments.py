@@ -84,7 +84,7 @@ def check_payment(
     if fields.get("app_fee") is not None and call.token.app is None:
         errors.add("app_fee", "can only be set by a partner app")
     charge_date = read_date(errors, fields, "charge_date")
-    earliest = call.world.builder.next_charge_date(scheme.name)
+    earliest = call.world.builder.next_charge_date(scheme.name, mandate.status)
     if charge_date is not None and charge_date < earliest:
         errors.add("charge_date", "must be on or after mandate's next_possible_charge_date")
     amount = fields.get("amount")

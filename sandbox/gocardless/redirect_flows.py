@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.gocardless.calls import Call, Endpoint, Reply, one
 from sandbox.gocardless.customer_bank_accounts import add as add_account
-from sandbox.gocardless.customer_bank_accounts import read_details
+from sandbox.gocardless.customer_bank_accounts import required_details
 from sandbox.gocardless.field_checks import check_metadata, check_text, read_links
 from sandbox.gocardless.mandates import choose_creditor
 from sandbox.gocardless.problems import FieldErrors, invalid_state
@@ -64,11 +64,7 @@ def complete(call: Call) -> Reply:
     given = flow.hidden["given"]
     if given is None:
         raise invalid_state("redirect_flow_incomplete", "The payer has not completed the page yet")
-    errors = FieldErrors("redirect_flows")
-    details = read_details(errors, given)
-    errors.refuse_if_any()
-    if details is None:
-        raise AssertionError("details without errors are complete")
+    details = required_details(FieldErrors("redirect_flows"), given)
     customer = world.builder.customer({"given_name": "Redirected", "family_name": "Payer", **given})
     holder = f"{customer.body['given_name']} {customer.body['family_name']}"
     account = add_account(world, customer, {"account_holder_name": holder}, details)

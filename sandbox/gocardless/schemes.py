@@ -62,3 +62,8 @@ CALENDAR_OF_CURRENCY = {
 
 def scheme_of(name: str) -> Scheme:
     return SCHEMES[name]
+
+
+def set_up_days(scheme: Scheme, mandate_status: str) -> int:
+    """How many more working days a collection takes while its mandate is not active yet (section 3.5)."""
+    return 0 if scheme.mandate_with_payment or mandate_status == "active" else 1

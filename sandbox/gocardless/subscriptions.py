@@ -39,7 +39,10 @@ def create(call: Call) -> Reply:
     mandate = usable_mandate(call.world, read_links(fields))
     _check(fields, mandate, call)
     world, now = call.world, stamp(call.world.now())
-    start = fields.get("start_date") or world.builder.next_charge_date(str(mandate.body["scheme"])).isoformat()
+    start = (
+        fields.get("start_date")
+        or world.builder.next_charge_date(str(mandate.body["scheme"]), mandate.status).isoformat()
+    )
     body: dict[str, Any] = {
         "id": world.ids.new("subscriptions"), "created_at": now, "amount": fields["amount"],
         "app_fee": fields.get("app_fee"), "count": fields.get("count"), "currency": fields["currency"],
@@ -70,7 +73,7 @@ def _check(fields: dict[str, Any], mandate: Record, call: Call) -> None:
     check_amount(errors, fields, "count", required=False)
     _check_recurrence(errors, fields)
     start, end = read_date(errors, fields, "start_date"), read_date(errors, fields, "end_date")
-    if start is not None and start < call.world.builder.next_charge_date(scheme.name):
+    if start is not None and start < call.world.builder.next_charge_date(scheme.name, mandate.status):
         errors.add("start_date", "must be on or after mandate's next_possible_charge_date")
     if end is not None and fields.get("count") is not None:
         errors.add("end_date", "cannot be given together with count")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ class WebhookDesk:
         self.deliveries: dict[str, Delivery] = {}
         #: events deliberately left out of every webhook: only the event list shows them.
         self.dropped: list[str] = []
-        self.session: Callable[[], requests.Session] = requests.Session
+        self.timeout_s = TIMEOUT_S
 
     def announce(self, event: Record) -> None:
         self.queue.append(event)
@@ -144,14 +144,13 @@ class WebhookDesk:
     def send(self, delivery: Delivery) -> int:
         """POST it once; returns the status, 0 when nobody answered in time. Writes the log and plans the next try."""
         try:
-            with self.session() as session:
-                answer = session.post(
-                    delivery.endpoint.url,
-                    data=delivery.body,
-                    headers=delivery.headers,
-                    timeout=TIMEOUT_S,
-                    allow_redirects=False,
-                )
+            answer = requests.post(
+                delivery.endpoint.url,
+                data=delivery.body,
+                headers=delivery.headers,
+                timeout=self.timeout_s,
+                allow_redirects=False,
+            )
             status, text, headers = answer.status_code, answer.text, dict(answer.headers)
         except requests.RequestException as problem:
             status, text, headers = 0, type(problem).__name__, {}

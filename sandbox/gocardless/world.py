@@ -229,7 +229,7 @@ class World:
         visible_from = ""
         if self.settings.late_events_per_thousand > self.random.randrange(1000):
             late_s = self.random.randrange(60, int(self.settings.late_by_at_most.total_seconds()))
-            visible_from = stamp(self.now() + timedelta(seconds=late_s))
+            visible_from = event.hidden["visible_from"] = stamp(self.now() + timedelta(seconds=late_s))
         self.events.add(event, visible_from)
         if not visible_from:
             self.webhook_desk.announce(event)

@@ -101,14 +101,14 @@ def debtor_number(party: Party | None, settings: DatevSettings) -> int:
         raise CannotBook(
             "customer_unmapped",
             f"{who} has no debtor number yet.",
-            "Run the customers asset of the connection, or `connector link` the customer, then release the posting.",
+            "Run the customers asset of the connection, or `connector customers link` the customer, then release the posting.",
         )
     digits = settings.account_length + 1
     if not (number.isascii() and number.isdigit() and len(number) == digits and number[0] in DEBTOR_FIRST_DIGITS):
         raise CannotBook(
             "customer_number_invalid",
             f"{number} of {who} is not a debtor number of {digits} digits.",
-            "Correct the link with `connector link`, then release the posting.",
+            "Correct the link with `connector customers link`, then release the posting.",
         )
     return int(number)
 

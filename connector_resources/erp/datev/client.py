@@ -91,7 +91,9 @@ class DatevClient:
         return job_id, _seconds(answer.headers.get("retry-after", ""))
 
     def import_job(self, job_id: str) -> ImportJob:
-        return self._read(ImportJob, f"{self._settings.address('extf_files')}/clients/{self._id}/extf-files/jobs/{job_id}")
+        return self._read(
+            ImportJob, f"{self._settings.address('extf_files')}/clients/{self._id}/extf-files/jobs/{job_id}"
+        )
 
     def import_jobs(self) -> Iterator[ImportJob]:
         """All jobs of the client. A job that arrives while we read shifts the pages: callers collect by id."""

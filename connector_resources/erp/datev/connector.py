@@ -7,8 +7,10 @@ be read back, so `verify` agrees without looking; an unanswered upload is found 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from bookkeeping.money import Money
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import (
     Absent,
@@ -31,9 +33,11 @@ from connector_resources.erp.contract import (
     VerifyRequest,
 )
 from connector_resources.erp.datev import documents, dxso
+from connector_resources.erp.datev.booked import Books, clearing_base
 from connector_resources.erp.datev.client import DatevClient
 from connector_resources.erp.datev.documents import STEP_BATCH, STEP_DEBTORS, STEP_DOCUMENT, STEP_DXSO_JOB
 from connector_resources.erp.datev.documents import STEP_DXSO_PACKAGE as STEP_PACKAGE
+from connector_resources.erp.datev.exchange import CLEARING_BASE, is_foreign_payout
 from connector_resources.erp.datev.files import STEP_LABELS, label_file
 from connector_resources.erp.datev.ping import Consent, Pinger
 from connector_resources.erp.datev.problems import Problem, failed_job, failed_transfer, problem_of, rejection
@@ -57,18 +61,29 @@ ALREADY_FINISHED, ALREADY_THERE = "DCO01007", "DCO01253"
 
 
 class DatevConnector:
-    """One client of one tax adviser. `consent` tells when the person's consent was given and ends."""
+    """One client of one tax adviser. `consent` tells when the person's consent was given and ends.
+
+    `books` is our own ledger, read for what a foreign payout's items were booked at.
+    """
 
     traits = TRAITS
 
     def __init__(
-        self, connection: str, settings: DatevSettings, client: DatevClient, consent: Callable[[], Consent | None]
+        self,
+        connection: str,
+        settings: DatevSettings,
+        client: DatevClient,
+        consent: Callable[[], Consent | None],
+        books: Books,
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._client = client
         self._consent = consent
+        self._books = books
         self._document_types: frozenset[str] | None = None
+        #: by posting key: what the items of a foreign payout stand for on the clearing account, in euros.
+        self._clearing_bases: dict[str, Money] = {}
 
     # --- before ----------------------------------------------------------------------------------------------------
 
@@ -80,13 +95,20 @@ class DatevConnector:
         return self._client.clients()
 
     def prepare(self, postings: Sequence[Posting]) -> None:
-        """The client's document types, once, when a voucher is to be uploaded; nothing otherwise."""
+        """The client's document types, once, when a voucher is to be uploaded; nothing else is read from DATEV.
+
+        For foreign payouts our own ledger is read for the euros their items were booked at.
+        """
         service = self._settings.documents
         if service is not None and any(posting.kind in service.types for posting in postings):
             self._read_document_types()
+        for posting in postings:
+            if is_foreign_payout(posting) and (base := clearing_base(posting, self._books, self._settings)) is not None:
+                self._clearing_bases[posting.key] = base
 
     def plan(self, work: Sequence[PostingWork], cut_off: datetime) -> list[Planned]:
-        return documents.plan_work(work, cut_off, self._settings, self._document_types)
+        known = [self._with_clearing_base(item) for item in work]
+        return documents.plan_work(known, cut_off, self._settings, self._document_types)
 
     def plan_label(self, cut_off: datetime) -> PlannedSubmission:
         """The upload that names the clearing account at the adviser's; sent once, on request. Raises `CannotBook`."""
@@ -201,6 +223,13 @@ class DatevConnector:
 
     def close(self) -> None:
         self._client.close()
+
+    def _with_clearing_base(self, item: PostingWork) -> PostingWork:
+        base = self._clearing_bases.get(item.posting.key)
+        if base is None:
+            return item
+        facts = {**item.posting.facts, CLEARING_BASE: str(base.major)}
+        return replace(item, posting=replace(item.posting, facts=facts))
 
     def _read_document_types(self) -> None:
         """Once per connector; DATEV wants them read before any upload."""

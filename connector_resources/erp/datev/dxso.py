@@ -134,7 +134,9 @@ def _entry_faults(entry: etree._Element) -> list[str]:
         last = order.index(name)
         if not re.fullmatch(ELEMENTS[name], element.text or ""):
             faults.append(f"{name} {element.text or ''!r} is not allowed")
-    return faults + [f"{name} is missing" for name in ("date", "amount", "invoiceId", "bpAccountNo") if name not in names]
+    return faults + [
+        f"{name} is missing" for name in ("date", "amount", "invoiceId", "bpAccountNo") if name not in names
+    ]
 
 
 def document_file(

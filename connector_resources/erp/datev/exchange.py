@@ -18,6 +18,8 @@ from connector_resources.erp.datev.settings import DatevSettings
 RATE_PLACES = Decimal("0.000001")
 HIGHEST_RATE = Decimal(10_000)
 CENT = Decimal("0.01")
+#: fact of a foreign payout: what its items were booked at on the clearing account, in euros (major units).
+CLEARING_BASE = "clearing_base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +98,25 @@ class FxPayout:
 
         Raises `CannotBook` (`fx_difference_unknown`) when the difference matters and is not known.
         """
-        collected = _collected(posting)
-        if posting.kind is not PostingKind.PAYOUT or collected in (None, BASE_CURRENCY):
+        if not is_foreign_payout(posting):
             return None
-        stated = decimal_of(posting.facts.get("clearing_base"))
+        stated = decimal_of(posting.facts.get(CLEARING_BASE))
         if stated is not None:
             return cls(Money.from_major(stated, BASE_CURRENCY))
         if settings.fx_difference == "hold":
             raise CannotBook(
                 "fx_difference_unknown",
-                f"{posting.subject} pays out {collected}; what its payments were booked at in euros is not known, so "
+                f"{posting.subject} pays out {_collected(posting)}; what its payments were booked at in euros is not known, so "
                 "the exchange difference cannot be booked.",
                 "Book the payout by hand and `connector withdraw` it, or set erp.fx_difference to leave_open and "
                 "`connector release` it: the difference then stays on the clearing account until it is revalued.",
             )
         return cls(None)
+
+
+def is_foreign_payout(posting: Posting) -> bool:
+    """A payout of money that was collected in another currency than the euro."""
+    return posting.kind is PostingKind.PAYOUT and _collected(posting) not in (None, BASE_CURRENCY)
 
 
 def in_euros(amount: Money, rate: Decimal) -> Money:

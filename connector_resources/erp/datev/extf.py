@@ -156,7 +156,9 @@ _TAIL = f";{_empty(122, 125)}"
 
 
 @functools.lru_cache(maxsize=256)
-def _middle(cost_centre: str, service_fact: str, service_rate: str, lock: bool, general_reversal: bool) -> tuple[str, str]:
+def _middle(
+    cost_centre: str, service_fact: str, service_rate: str, lock: bool, general_reversal: bool
+) -> tuple[str, str]:
     """Columns 37 to 94, and 96 to 120: the same text in nearly every row, with the order number between them."""
     return (
         f'"{cost_centre}"{_TO_FACT}{service_fact};{service_rate}{_TO_ORDER}',

@@ -37,7 +37,8 @@ NEXT_STEPS = {
     "DCO01010": f"Put one of the client's document types into erp.documents.types, {_RELEASE}",
     "DCO01020": _AGAIN,
     "DCO01243": "DATEV found a virus. Stop, and have this machine examined before anything is released.",
-    "DCO01301": "The client uses the new Belege online, where this service does not exist: remove erp.dxso, " + _RELEASE,
+    "DCO01301": "The client uses the new Belege online, where this service does not exist: remove erp.dxso, "
+    + _RELEASE,
 }
 BY_STATUS = {
     403: f"The DATEV user lacks the right for this client, or the client the service ({ORDER_SERVICES}); {_RELEASE}",

@@ -14,12 +14,12 @@ from connector_resources.erp.datev.connector import DatevConnector
 from connector_resources.erp.datev.ping import Consent
 from connector_resources.erp.datev.problems import explain_datev
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.datev.stored_books import StoredBooks
 from connector_resources.transport.authorization_code import OAuthClient, explain_oauth
 from connector_resources.transport.http_transport import HttpTransport
 from connector_resources.transport.tokens import RotatingTokens, TokenShelf
 
-#: what `connector credentials set` asks for, and under which name consent lies in the vault.
-CREDENTIALS = ("datev_client_id", "datev_client_secret")
+#: under which name the tokens of a consent lie in the vault.
 TOKENS = "datev_tokens"
 #: DATEV recommends it for the consent page (datev.md 1.2).
 AUTHORIZE_EXTRA = {"enableWindowsSso": "true"}
@@ -45,7 +45,8 @@ def build_connector(settings: DatevSettings, context: BuildContext) -> DatevConn
         sleep=context.sleep,
     )
     client = DatevClient(transport, settings, context.connection)
-    return DatevConnector(context.connection, settings, client, lambda: consent_of(settings, context))
+    books = StoredBooks(context.connection, context.store)
+    return DatevConnector(context.connection, settings, client, lambda: consent_of(settings, context), books)
 
 
 def oauth_client(settings: DatevSettings, context: BuildContext) -> OAuthClient:
@@ -65,6 +66,11 @@ def oauth_client(settings: DatevSettings, context: BuildContext) -> OAuthClient:
         exchange_auth="client_id" if settings.public_app else "basic",
         refresh_auth=settings.refresh_client_auth,
     )
+
+
+def credential_names(settings: DatevSettings) -> tuple[str, ...]:
+    """The vault names of the app's id and, unless it is a public app, its secret."""
+    return (settings.client_id,) if settings.public_app else (settings.client_id, settings.client_secret)
 
 
 def token_shelf(context: BuildContext) -> TokenShelf:

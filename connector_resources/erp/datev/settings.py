@@ -231,9 +231,7 @@ class DatevSettings(Section):
         description="What Belegfeld 1 holds: payment_reference, payment_id, invoice (the best reference found), or "
         "metadata:<key> of the payment. Falls back to the GoCardless id.",
     )
-    order_number: bool = Field(
-        default=False, description="True puts the GoCardless id into Auftragsnummer (95)."
-    )
+    order_number: bool = Field(default=False, description="True puts the GoCardless id into Auftragsnummer (95).")
     lock: bool = Field(default=False, description="Festschreibung: True locks the bookings on import.")
     closed_through: date | None = Field(
         default=None,

@@ -128,4 +128,3 @@ class UserInfo(Wire):
     @property
     def shown(self) -> str:
         return self.name or self.preferred_username or self.email or self.sub
-

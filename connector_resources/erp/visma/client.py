@@ -66,14 +66,16 @@ class VismaClient:
         kind: str | None = None,
         number: str | None = None,
         customer: str | None = None,
+        period: str | None = None,
         dated_from: date | None = None,
         modified_from: str | None = None,
     ) -> list[wire.PaymentRow]:
-        """Customer payments by type, number and customer; there is no filter on `paymentRef` (fact 3)."""
+        """Customer payments by type, number, customer and period (YYYYPP); none by `paymentRef` (fact 3)."""
         params = {
             "paymentType": kind,
             "paymentNbr": number,
             "customer": customer,
+            "financialPeriod": period,
             **_at_least("docDate", dated_from.isoformat() if dated_from else None),
             **_at_least("lastModifiedDateTime", modified_from),
         }
@@ -91,10 +93,16 @@ class VismaClient:
                 yield row
 
     def credit_notes(
-        self, *, external_reference: str | None = None, dated_from: date | None = None, modified_from: str | None = None
+        self,
+        *,
+        external_reference: str | None = None,
+        period: str | None = None,
+        dated_from: date | None = None,
+        modified_from: str | None = None,
     ) -> list[wire.InvoiceRow]:
         params = {
             "externalReference": external_reference,
+            "financialPeriod": period,
             **_at_least("documentDate", dated_from.isoformat() if dated_from else None),
             **_at_least("lastModifiedDateTime", modified_from),
         }

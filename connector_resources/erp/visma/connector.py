@@ -32,7 +32,7 @@ from connector_resources.erp.contract import (
 )
 from connector_resources.erp.visma import checks
 from connector_resources.erp.visma.client import VismaClient
-from connector_resources.erp.visma.documents import CUSTOMER, Sent, money, read_request
+from connector_resources.erp.visma.documents import CUSTOMER, Sent, day_of, money, read_request
 from connector_resources.erp.visma.invoices import Draft, InvoiceBook, open_invoice
 from connector_resources.erp.visma.lookup import Lookup
 from connector_resources.erp.visma.periods import Calendar
@@ -187,8 +187,10 @@ class VismaConnector:
         )
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
-        standing = self._reader.read({(each.document.kind, each.document.number) for each in requests})
-        return [self._verified(each, standing.get((each.document.kind, each.document.number))) for each in requests]
+        refs = [(each.document.kind, each.document.number) for each in requests]
+        dates = [day_of(each.document.details.get("date", "")) for each in requests]
+        standing = self._reader.read(dict(zip(refs, dates, strict=True)))
+        return [self._verified(each, standing.get(ref)) for each, ref in zip(requests, refs, strict=True)]
 
     def _verified(self, request: VerifyRequest, standing: Standing | None) -> Verification:
         document = request.document

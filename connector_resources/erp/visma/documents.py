@@ -233,7 +233,7 @@ def net_of(gross: Money, percent: Decimal) -> Money:
     """The net amount to which VAT of `percent`, rounded half up, adds to exactly `gross`. Raises `ValueError` if none."""
     estimate = int((Decimal(gross.minor) * 100 / (100 + percent)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
     for net in (estimate, estimate - 1, estimate + 1):
-        vat = int((net * percent / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+        vat = int((net * percent / Decimal(100)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
         if net > 0 and net + vat == gross.minor:
             return Money(net, gross.currency)
     raise ValueError(f"no net amount with {percent} % VAT makes {gross}")

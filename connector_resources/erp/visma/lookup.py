@@ -43,7 +43,7 @@ class Lookup:
         """One finding per submission, in order."""
         sent = [read_request(each.planned) for each in submissions]
         created = self._created(sent)
-        standing = self._reader.read({ref for each in sent if each.action != "create" for ref in _touched(each)})
+        standing = self._reader.read({ref: None for each in sent if each.action != "create" for ref in _touched(each)})
         findings: list[Finding] = []
         for submission, request in zip(submissions, sent, strict=True):
             if request.kind == CUSTOMER:

@@ -1,14 +1,16 @@
 """Documents as they stand in Visma, many at a time, and how they differ from what we asked for (visma.md 2.5, 4, 8).
 
-A few documents are read by number; many by one paged list of what was modified lately. The server's own stamps narrow the
-next list; a document that a list does not show is read by its number, so a wrong guess costs a call and never an answer.
+A few documents are read by number; many by one paged list of what was modified lately, older ones by their period. The
+server's own stamps narrow the next list; what no list shows is read by its number, so a wrong guess costs a call and never
+an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Side
@@ -162,50 +164,66 @@ class DocumentReader:
         self._clock = clock
         self._newest: dict[str, str] = {}
 
-    def read(self, refs: Collection[Ref]) -> dict[Ref, Standing]:
-        """Those of `refs` that exist. Customers are not documents and not read here."""
+    def read(self, refs: Mapping[Ref, date | None]) -> dict[Ref, Standing]:
+        """Those of `refs` that exist; the dates say where to look for older ones. Customers are not read here."""
         families: dict[str, set[Ref]] = {}
         for ref in refs:
             if ref[0] != CUSTOMER:
                 families.setdefault(_family(ref[0]), set()).add(ref)
         found: dict[Ref, Standing] = {}
         for family, wanted in families.items():
-            found |= self._family(family, wanted)
+            found |= self._family(family, wanted, refs)
         return found
 
     def one(self, ref: Ref) -> Standing | None:
         return self._by_number(*ref)
 
-    def _family(self, family: str, wanted: set[Ref]) -> dict[Ref, Standing]:
+    def _family(self, family: str, wanted: set[Ref], dates: Mapping[Ref, date | None]) -> dict[Ref, Standing]:
         found: dict[Ref, Standing] = {}
-        if len(wanted) > FEW:
-            found = self._listed(family, self._newest.get(family, ""), wanted)
-            missing = wanted - found.keys()
-            if len(missing) > FEW and family in self._newest:
-                found |= self._listed(family, "", missing)
+        for rows in self._lists(family, wanted, dates):
+            if len(wanted - found.keys()) <= FEW:
+                break
+            found |= {each.ref: each for each in rows() if each.ref in wanted}
         for ref in sorted(wanted - found.keys()):
             standing = self._by_number(*ref)
             if standing is not None:
                 found[ref] = standing
         return found
 
-    def _listed(self, family: str, since: str, wanted: Collection[Ref]) -> dict[Ref, Standing]:
-        """What was modified since the newest stamp seen, or since yesterday: a date alone needs no time zone (4)."""
-        since = since or (self._clock() - timedelta(days=1)).date().isoformat()
-        rows = list(self._modified(family, since))
-        stamps = [stamp for _, stamp in rows if stamp]
-        self._newest[family] = max([*stamps, self._newest.get(family, "")])
-        return {standing.ref: standing for standing, _ in rows if standing.ref in wanted}
+    def _lists(
+        self, family: str, wanted: set[Ref], dates: Mapping[Ref, date | None]
+    ) -> Iterator[Callable[[], list[Standing]]]:
+        """Ever wider lists: since the newest stamp seen, since yesterday, then the periods of the documents' dates."""
+        newest = self._newest.get(family, "")
+        # A date alone needs no time zone, and a day back is more than any zone (section 4).
+        yesterday = (self._clock() - timedelta(days=1)).date().isoformat()
+        if newest:
+            yield partial(self._modified, family, newest)
+        yield partial(self._modified, family, yesterday)
+        # Where periods are not months the list misses, and the number finds.
+        for period in sorted({f"{day:%Y%m}" for ref in wanted if (day := dates.get(ref))}):
+            yield partial(self._of_period, family, period)
 
-    def _modified(self, family: str, since: str) -> Iterable[tuple[Standing, str]]:
+    def _modified(self, family: str, since: str) -> list[Standing]:
         if family == CREDIT_NOTE:
             notes = self._client.credit_notes(modified_from=since)
-            return [(credit_note_standing(row), row.last_modified_date_time) for row in notes]
+            return self._noted(family, notes, [credit_note_standing(row) for row in notes])
         if family == JOURNAL:
             batches = self._client.journals(modified_from=since)
-            return [(journal_standing(row), row.last_modified_date_time) for row in batches]
+            return self._noted(family, batches, [journal_standing(row) for row in batches])
         payments = self._client.payments(modified_from=since)
-        return [(payment_standing(row), row.last_modified_date_time) for row in payments]
+        return self._noted(family, payments, [payment_standing(row) for row in payments])
+
+    def _noted(self, family: str, rows: Sequence[wire.Row], standings: list[Standing]) -> list[Standing]:
+        self._newest[family] = max([self._newest.get(family, ""), *(row.last_modified_date_time for row in rows)])
+        return standings
+
+    def _of_period(self, family: str, period: str) -> list[Standing]:
+        if family == CREDIT_NOTE:
+            return [credit_note_standing(row) for row in self._client.credit_notes(period=period)]
+        if family == JOURNAL:
+            return [journal_standing(row) for row in self._client.journals(period=period)]
+        return [payment_standing(row) for row in self._client.payments(period=period)]
 
     def _by_number(self, kind: str, number: str) -> Standing | None:
         if kind == CREDIT_NOTE:

@@ -14,8 +14,6 @@ from connector_resources.transport.http_transport import HttpTransport
 from connector_resources.transport.quota import SharedQuota, visma_allowance
 from connector_resources.transport.tokens import ClientCredentialsTokens, TokenShelf
 
-#: default vault names of the credentials; the settings client_id and client_secret may name others.
-CREDENTIALS = ("client_id", "client_secret")
 #: vault entry of the access token, which all processes share.
 TOKEN_NAME = "visma_token"  # noqa: S105 - the name of a vault entry
 APPLICATION_TYPE = "Visma.net Financials"
@@ -88,6 +86,11 @@ def build_tokens(settings: VismaSettings, context: BuildContext) -> ClientCreden
         now=context.clock,
         extra={"tenant_id": settings.tenant_id},
     )
+
+
+def credential_names(settings: VismaSettings) -> tuple[str, ...]:
+    """The vault names of the application's id and secret."""
+    return settings.client_id, settings.client_secret
 
 
 def company_headers(settings: VismaSettings) -> dict[str, str]:

@@ -7,14 +7,14 @@ import re
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
 from connector_resources.errors import ConfigurationError, StoreError
 from connector_resources.store.columns import utc_text
 from connector_resources.store.engine import Database
 from connector_resources.store.migration import VERSION_TABLE
-from connector_resources.store.schema import METADATA
+from connector_resources.store.schema import METADATA, POSTINGS, SUBMISSIONS
 from connector_resources.store.store import Store
 
 POSTGRES_SHAPE = """
@@ -25,7 +25,7 @@ UNION ALL SELECT 'constraint', conname, conrelid::regclass::text || ' ' || pg_ge
   FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 """
-SQLITE_SHAPE = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+SQLITE_SHAPE = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
 
 
 def shape(database: Database) -> list[tuple[str, ...]]:
@@ -102,12 +102,12 @@ def test_going_back_removes_every_table(empty_url, clock):
             assert inspect(reading).get_table_names() == [VERSION_TABLE]
 
 
-@pytest.mark.parametrize("table", ["postings", "submissions"])
+@pytest.mark.parametrize("table", [POSTINGS, SUBMISSIONS], ids=str)
 def test_the_database_itself_refuses_an_unknown_state(books, store, table):
     books.submission_in("posted")
 
     with pytest.raises(IntegrityError), store.begin() as transaction:
-        transaction.execute(text(f"UPDATE {table} SET state = 'done'"))
+        transaction.execute(update(table).values(state="done"))
 
 
 def test_the_database_itself_refuses_a_second_submission_of_a_reference(books, store):

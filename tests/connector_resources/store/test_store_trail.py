@@ -8,8 +8,9 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from connector_resources.store.schema import TRAIL
 from connector_resources.store.store import Store
 from connector_resources.store.trail import GENESIS, TrailEntry, row_hash
 
@@ -56,7 +57,8 @@ def test_a_connection_without_a_trail_verifies_with_no_rows(store):
     ],
 )
 def test_an_edited_row_is_found(written, column, value):
-    tamper(written, f"UPDATE trail SET {column} = :value WHERE connection = 'acme' AND seq = 6", value=value)
+    with written.begin() as transaction:
+        transaction.execute(update(TRAIL).where(TRAIL.c.connection == "acme", TRAIL.c.seq == 6).values({column: value}))
 
     report = written.trail.verify("acme")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.clock import SandboxClock
 from sandbox.gocardless.app import SandboxApp, create_app
@@ -105,56 +107,83 @@ class Api:
         rows: list[dict[str, Any]] = self.get("/payout_items", payout=payout, limit=500).json()["payout_items"]
         return rows
 
+    @staticmethod
+    def reason(answer: requests.Response) -> tuple[int, str, str]:
+        """(status, error type, reason of the first entry)."""
+        error = answer.json()["error"]
+        assert error["code"] == answer.status_code
+        return answer.status_code, error["type"], error["errors"][0].get("reason", "")
 
-def reason(answer: requests.Response) -> tuple[int, str, str]:
-    """(status, error type, reason of the first entry)."""
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    return answer.status_code, error["type"], error["errors"][0].get("reason", "")
+    @staticmethod
+    def bad_fields(answer: requests.Response) -> set[str]:
+        assert answer.status_code == 422, answer.text
+        error = answer.json()["error"]
+        assert error["type"] == "validation_failed"
+        assert all(entry["request_pointer"].startswith("/") and entry["message"] for entry in error["errors"])
+        return {entry["field"] for entry in error["errors"]}
+
+    @staticmethod
+    def eventually(condition: Callable[[], bool]) -> None:
+        """Wait at most five seconds of real time for what another thread does."""
+        deadline = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < deadline, "it never happened"
+            time.sleep(0.01)
 
 
-def bad_fields(answer: requests.Response) -> set[str]:
-    assert answer.status_code == 422, answer.text
-    error = answer.json()["error"]
-    assert error["type"] == "validation_failed"
-    assert all(entry["request_pointer"].startswith("/") and entry["message"] for entry in error["errors"])
-    return {entry["field"] for entry in error["errors"]}
+class Switch:
+    """Serves whichever application it holds: one server for all tests, because stopping one takes its time."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp = Starlette()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[tuple[str, Switch]]:
+    switch = Switch()
+    with running(switch) as base:
+        yield base, switch
+
+
+@pytest.fixture(scope="session")
+def receiver_server() -> Iterator[tuple[str, Switch]]:
+    switch = Switch()
+    with running(switch) as base:
+        yield base, switch
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
+def api(sandbox_server: tuple[str, Switch]) -> Api:
+    base, switch = sandbox_server
     world = World(SandboxClock(MONDAY), settings=Settings(rate_limit=1_000_000))
     app = create_app(world)
-    with running(app) as base:
-        yield Api(base, app)
+    switch.app = app
+    return Api(base, app)
 
 
 class Receiver:
-    """A webhook endpoint: keeps what arrives and answers with `status`."""
+    """A webhook endpoint: keeps what arrives and answers with `status` after `delay_s`."""
 
     def __init__(self) -> None:
         self.url = ""
         self.status = 204
+        self.delay_s = 0.0
         self.arrived: list[tuple[bytes, dict[str, str]]] = []
         self.headers: dict[str, str] = {}
 
     async def receive(self, request: Request) -> Response:
         self.arrived.append((await request.body(), dict(request.headers)))
+        await asyncio.sleep(self.delay_s)
         return Response(status_code=self.status, headers=self.headers)
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver(receiver_server: tuple[str, Switch]) -> Receiver:
+    base, switch = receiver_server
     kept = Receiver()
-    app = Starlette(routes=[Route("/hook", kept.receive, methods=["POST", "GET"])])
-    with running(app) as base:
-        kept.url = f"{base}/hook"
-        yield kept
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait at most five seconds of real time for what another thread does."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
+    switch.app = Starlette(routes=[Route("/hook", kept.receive, methods=["POST", "GET"])])
+    kept.url = f"{base}/hook"
+    return kept

@@ -37,7 +37,9 @@ def test_a_token_that_is_no_good_is_answered_401_with_its_reason(api: Any, heade
     assert reason(api.get("/creditors")) == (401, "invalid_api_usage", expected)
 
 
-@pytest.mark.parametrize(("version", "expected"), [(None, "missing_version_header"), ("2014-01-01", "version_not_found")])
+@pytest.mark.parametrize(
+    ("version", "expected"), [(None, "missing_version_header"), ("2014-01-01", "version_not_found")]
+)
 def test_the_version_header_is_required(api: Any, version: str | None, expected: str) -> None:
     api.session.headers.pop("GoCardless-Version")
     if version:
@@ -98,7 +100,9 @@ def test_unknown_query_keys_are_ignored_when_one_resource_is_read(api: Any) -> N
         ("GET", "/payments/PM404", (404, "invalid_api_usage", "resource_not_found")),
     ],
 )
-def test_wrong_addresses_and_methods_are_refused(api: Any, method: str, path: str, expected: tuple[int, str, str]) -> None:
+def test_wrong_addresses_and_methods_are_refused(
+    api: Any, method: str, path: str, expected: tuple[int, str, str]
+) -> None:
     assert reason(api.session.request(method, api.base + path, timeout=10)) == expected
 
 
@@ -170,7 +174,9 @@ def test_balances_have_a_budget_of_their_own() -> None:
         ),
     ],
 )
-def test_the_service_can_be_made_to_fail_in_each_known_way(api: Any, fault: dict[str, Any], status: int, text: str) -> None:
+def test_the_service_can_be_made_to_fail_in_each_known_way(
+    api: Any, fault: dict[str, Any], status: int, text: str
+) -> None:
     api.control("faults", {"path": "/payments", **fault})
     answer = api.get("/payments")
     assert answer.status_code == status

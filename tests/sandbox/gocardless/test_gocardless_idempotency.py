@@ -70,7 +70,10 @@ def test_a_key_that_is_too_long_is_refused(api: Any) -> None:
 def test_billing_request_flows_are_not_deduplicated(api: Any) -> None:
     request = api.made("billing_requests", mandate_request={"scheme": "sepa_core"})
     body = {"billing_request_flows": {"links": {"billing_request": request["id"]}}}
-    first, second = api.post("/billing_request_flows", body, key="flow"), api.post("/billing_request_flows", body, key="flow")
+    first, second = (
+        api.post("/billing_request_flows", body, key="flow"),
+        api.post("/billing_request_flows", body, key="flow"),
+    )
     assert (first.status_code, second.status_code) == (201, 201)
     urls = [answer.json()["billing_request_flows"]["authorisation_url"] for answer in (first, second)]
     assert urls[0] != urls[1]

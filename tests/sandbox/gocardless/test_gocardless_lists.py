@@ -131,7 +131,9 @@ def test_payments_can_be_sorted_by_amount(loaded: Any) -> None:
 def test_mandates_are_filtered_by_status_list_and_one_owner_only(api: Any) -> None:
     mandate = api.mandate()
     customer = mandate["links"]["customer"]
-    assert ids(api.get("/mandates", customer=customer, status="active,pending_submission"), "mandates") == [mandate["id"]]
+    assert ids(api.get("/mandates", customer=customer, status="active,pending_submission"), "mandates") == [
+        mandate["id"]
+    ]
     assert refused_filters(api.get("/mandates", customer=customer, creditor=mandate["links"]["creditor"]))
 
 
@@ -208,7 +210,9 @@ def test_a_hundred_pages_of_500_of_50000_payments_arrive_quickly(api: Any) -> No
     while True:
         answer = api.get("/payments", **query)
         spent, pages = spent + answer.elapsed, pages + 1
-        query["after"] = answer.content.rsplit(b'"after":"', 1)[-1][:14].decode() if b'"after":"' in answer.content else None
+        query["after"] = (
+            answer.content.rsplit(b'"after":"', 1)[-1][:14].decode() if b'"after":"' in answer.content else None
+        )
         if query["after"] is None:
             break
     assert pages == 100

@@ -43,6 +43,7 @@ def upgrade() -> None:
     _create_entities()
     _create_postings()
     _create_submissions()
+    _create_submission_postings()
     _create_trail()
     _create_coordination()
     _create_customers()
@@ -233,6 +234,9 @@ def _create_submissions() -> None:
     _partial_index(
         "ix_submissions_open", "submissions", ["connection", "id"], "state IN ('claimed', 'unknown', 'accepted')"
     )
+
+
+def _create_submission_postings() -> None:
     op.create_table(
         "submission_postings",
         sa.Column("submission_id", sa.BigInteger, nullable=False),

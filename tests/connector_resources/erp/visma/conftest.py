@@ -157,7 +157,8 @@ def given() -> SimpleNamespace:
     return SimpleNamespace(
         NOW=NOW, DAY=DAY, CONNECTION=CONNECTION, CUSTOMER=CUSTOMER, Desk=Desk,
         settings=settings_for, party=party, posting=posting, receipt=receipt, reversal=reversal, refund=refund,
-        refund_reversal=refund_reversal, payout=payout, mandate=mandate, with_facts=with_facts, with_lines=with_lines, taxed=taxed,
+        refund_reversal=refund_reversal, payout=payout, mandate=mandate, with_facts=with_facts, with_lines=with_lines,
+        taxed=taxed,
     )  # fmt: skip
 
 
@@ -240,7 +241,9 @@ class Desk:
     def work(self) -> list[PostingWork]:
         """As the ledger does: a posting waits until the one it takes back is settled."""
         settled = self.completed.keys() | self.held.keys()
-        waiting = {key for key, item in self.postings.items() if (item.reverses or "") in self.postings.keys() - settled}
+        waiting = {
+            key for key, item in self.postings.items() if (item.reverses or "") in self.postings.keys() - settled
+        }
         return [self.work_of(key) for key in self.postings if key not in settled | waiting]
 
     def work_of(self, key: str) -> PostingWork:

@@ -126,7 +126,10 @@ def test_a_void_in_a_closed_period_waits_before_its_release(
     later = given.Desk(build(), done=desk.done, completed=desk.completed)
     later.run(item, given.reversal(item))
 
-    assert later.held["EV00002:receipt_reversal"].code == "period_closed"
+    held = later.held["EV00002:receipt_reversal"]
+    assert isinstance(held, Hold)
+    assert held.code == "period_closed"
+    assert "dated 2026-03-02, in closed period 202603" in held.reason
     assert company.payments["Payment", "000001"].status == "Open"
 
 
@@ -134,9 +137,7 @@ def test_a_chargeback_can_leave_the_receipt_standing(build: Any, given: SimpleNa
     desk = given.Desk(build(chargeback_mode="debit_note", chargeback_receivable="2990"))
     item = given.receipt()
     back = given.with_facts(given.reversal(item), event="payments.charged_back")
-    again = given.with_facts(
-        given.receipt(event="EV00009"), receipt="again", event="payments.chargeback_cancelled"
-    )
+    again = given.with_facts(given.receipt(event="EV00009"), receipt="again", event="payments.chargeback_cancelled")
 
     desk.run(item).run(back)
     assert company.payments["Payment", "000001"].status == "Open"
@@ -149,7 +150,9 @@ def test_a_chargeback_can_leave_the_receipt_standing(build: Any, given: SimpleNa
     assert company.books.balance("1985", "EUR") == 12500
 
 
-def test_a_refund_is_a_credit_note_with_an_outgoing_payment(desk: Any, given: SimpleNamespace, company: Company) -> None:
+def test_a_refund_is_a_credit_note_with_an_outgoing_payment(
+    desk: Any, given: SimpleNamespace, company: Company
+) -> None:
     desk.run(given.refund(minor=4000))
 
     assert not desk.held
@@ -259,7 +262,9 @@ def test_vat_entry_from_the_general_ledger_names_vat_id_and_category(
         (ROLE.CLEARING, Side.CREDIT, 24000),
     )  # fmt: skip
     item = given.posting(PostingKind.PAYOUT, "PO1", lines)
-    taxed = tuple(given.taxed(line, "GB_VAT_1") if line.role in (ROLE.FEES, ROLE.INPUT_VAT) else line for line in item.lines)
+    taxed = tuple(
+        given.taxed(line, "GB_VAT_1") if line.role in (ROLE.FEES, ROLE.INPUT_VAT) else line for line in item.lines
+    )
     codes = {"GB_VAT_1": {"vat_id": "1", "vat_category": "INPUT"}}
     desk = given.Desk(build(fee_vat_mode="gl_vat", vat_codes=codes)).run(given.with_lines(item, taxed))
 
@@ -290,7 +295,9 @@ def test_a_mandate_is_written_to_the_customers_attributes(desk: Any, given: Simp
     assert company.customers[given.CUSTOMER].attributes == {"GCMANDATE": "MD00A", "GCMSTATUS": "active"}
 
 
-def test_the_end_of_an_old_mandate_leaves_the_new_one_alone(desk: Any, given: SimpleNamespace, company: Company) -> None:
+def test_the_end_of_an_old_mandate_leaves_the_new_one_alone(
+    desk: Any, given: SimpleNamespace, company: Company
+) -> None:
     company.customers[given.CUSTOMER].attributes.update({"GCMANDATE": "MD00B", "GCMSTATUS": "active"})
     desk.run(given.mandate("cancelled"))
 
@@ -369,6 +376,28 @@ def test_a_closed_period_holds_the_receipt_or_moves_it(build: Any, given: Simple
     assert payment.dated.isoformat() == "2026-04-01"
     assert "of 2026-03-02" in payment.text
     assert moved.completed == {"EV2:receipt": ""}
+
+
+def test_a_payment_that_settles_directly_goes_to_the_bank(build: Any, given: SimpleNamespace, company: Company) -> None:
+    lines = ((ROLE.BANK, Side.DEBIT, 700), (ROLE.RECEIVABLE, Side.CREDIT, 700))
+    desk = given.Desk(build(direct_payment_method="BANK")).run(given.posting(PostingKind.RECEIPT, "PM1", lines))
+
+    assert not desk.held
+    assert company.books.balance("1920", "EUR") == 700
+
+
+def test_a_receipt_without_a_customer_line_is_a_journal_and_is_taken_back_by_one(
+    desk: Any, given: SimpleNamespace, company: Company
+) -> None:
+    lines = ((ROLE.CLEARING, Side.DEBIT, 700), (ROLE.SUSPENSE, Side.CREDIT, 700))
+    item = given.posting(PostingKind.RECEIPT, "PM1", lines)
+    back = ((ROLE.SUSPENSE, Side.DEBIT, 700), (ROLE.CLEARING, Side.CREDIT, 700))
+    desk.run(item)
+    assert company.books.balance("2990", "EUR") == -700
+    desk.run(given.posting(PostingKind.CORRECTION, "PM1", back, event="EV2", reverses=item.key))
+
+    assert not desk.held
+    assert company.books.balance("2990", "EUR") == 0
 
 
 def test_drafts_are_left_to_the_accountant_when_asked_for(build: Any, given: SimpleNamespace, company: Company) -> None:

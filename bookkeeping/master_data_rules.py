@@ -59,11 +59,21 @@ def decide_mandate(
     return Verdict(tuple(postings), tuple(decisions))
 
 
-def plan_customer(customer: Customer, party: Party | None, settings: BookSettings, at: datetime) -> Posting:
+def plan_customer(
+    customer: Customer,
+    party: Party | None,
+    settings: BookSettings,
+    at: datetime,
+    *,
+    changed: Sequence[str] = (),
+    revision: int = 0,
+) -> Posting:
     """The CUSTOMER posting that tells the ERP a customer's present name, e-mail and address.
 
     GoCardless sends no event for customers, so the key is made of the content: the same content never yields two.
-    `at` is the moment of the plan (aware UTC). Source: gocardless.md section 0, fact 3.
+    `changed` names the details that the ERP must take over, none for a posting that only links; `revision` then keeps a
+    value that comes back apart from its first time. `at` is the moment of the plan (aware UTC). Source: gocardless.md
+    section 0, fact 3.
     """
     content = {
         "name": customer.name,
@@ -81,6 +91,8 @@ def plan_customer(customer: Customer, party: Party | None, settings: BookSetting
         "language": customer.language,
     }
     facts = {name: value for name, value in content.items() if value}
+    if changed:
+        facts |= {"changed": " ".join(changed), "revision": str(revision)}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
     key = f"customer:{customer.id}:{digest}"
     return Posting(

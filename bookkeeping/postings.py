@@ -54,10 +54,21 @@ class PostingKind(StrEnum):
     CORRECTION = "correction"
     MANDATE_STATUS = "mandate_status"
     CUSTOMER = "customer"
+    COLLECTION = "collection"
+    COLLECTION_CANCEL = "collection_cancel"
+    GOCARDLESS_CUSTOMER = "gocardless_customer"
 
 
 #: Kinds without lines: master data written back to the ERP through the same protocol, never a booking.
 MASTER_DATA_KINDS = frozenset({PostingKind.MANDATE_STATUS, PostingKind.CUSTOMER})
+
+#: Kinds without lines that are written to GoCardless: collections, and what the ERP knows better of a customer.
+GOCARDLESS_KINDS = frozenset(
+    {PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.GOCARDLESS_CUSTOMER}
+)
+
+#: Kinds that are written to the ERP.
+ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS
 
 #: Kinds that move a payout's money; they wait for the payout proof.
 PAYOUT_KINDS = frozenset({PostingKind.PAYOUT, PostingKind.PAYOUT_REVERSAL, PostingKind.PAYOUT_REPEAT})

@@ -6,6 +6,7 @@ A refund that comes back reverses only the outgoing payment: the credit memo sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bookkeeping.drafting import (
     draft,
@@ -16,7 +17,7 @@ from bookkeeping.drafting import (
     mapped_party,
     same_conversion,
 )
-from bookkeeping.entities import Event, Mandate, Payment, Refund
+from bookkeeping.entities import Event, Fx, Mandate, Payment, Refund
 from bookkeeping.occurrences import OccurrenceKind, occurrence_of
 from bookkeeping.postings import AccountRole, Line, Party, Posting, PostingKind, Side
 from bookkeeping.settings import BookSettings
@@ -49,6 +50,16 @@ def decide_refund(
     return settle(steps, refund.id, decided, booked, _documents(refund, payment, mandate, party, settings))
 
 
+def _conversion(refund: Refund, payment: Payment | None) -> Fx | None:
+    """The refund's own rate; while GoCardless names none, the one of the payment it gives back."""
+    own = refund.fx
+    if own is not None and (own.rate is not None or own.estimated_rate is not None):
+        return own
+    if payment is None or payment.fx is None:
+        return own
+    return replace(payment.fx, amount=None)
+
+
 def _gap(refund: Refund, events: Sequence[Event], position: int) -> str:
     """Why this event cannot be booked as things are known, or ""."""
     kind = occurrence_of(events[position]).kind
@@ -72,7 +83,7 @@ def _documents(
         "scheme": payment.scheme if payment else (mandate.scheme if mandate else None),
         "payment_reference": payment.reference if payment else None,
         **mandate_facts(mandate),
-        **fx_facts(refund.fx, refund.amount),
+        **fx_facts(_conversion(refund, payment), refund.amount),
     }
     details = (refund.payment_id, refund.reference)
 

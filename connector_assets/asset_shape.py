@@ -11,7 +11,7 @@ import dagster as dg
 from connector_assets.names import CONNECTION_TAG, LEDGER_TAG
 from connector_assets.partitions import activity_days
 from connector_resources.connections.model import Connection
-from connector_resources.errors import ConfigurationError, ConnectorError, NotSent, Refused
+from connector_resources.errors import ConfigurationError, ConnectorError, NotSent, Refused, TokenRefused
 from connector_resources.runtime import Runtime
 
 Body = Callable[[dg.AssetExecutionContext, Runtime], dg.MaterializeResult[None]]
@@ -66,7 +66,7 @@ def run_body(context: dg.AssetExecutionContext, connection: Connection, body: Bo
     """Run `body`; a failure that repeating cannot mend is not retried (dagster.md, section Retries)."""
     try:
         return body(context, context.resources.runtime)
-    except (ConfigurationError, Refused) as error:
+    except (ConfigurationError, Refused, TokenRefused) as error:
         raise dg.Failure(description=str(error), metadata=error_metadata(error), allow_retries=False) from error
     except NotSent as error:
         raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from bookkeeping.postings import PAYOUT_KINDS, PostingKind
+from bookkeeping.postings import ERP_KINDS, PAYOUT_KINDS, PostingKind
 from connector_assets.asset_shape import AssetShape, day_asset
 from connector_assets.metadata import document_metadata
 from connector_assets.names import key
@@ -17,7 +17,7 @@ from connector_resources.customers.directory import CustomerDirectory
 from connector_resources.erp.registry import erp_kind
 from connector_resources.runtime import Runtime
 
-CUSTOMER_KINDS = frozenset(PostingKind) - PAYOUT_KINDS
+CUSTOMER_KINDS = ERP_KINDS - PAYOUT_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def document_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     )
     journals = _Documents(
         "payout_journals",
-        frozenset(PostingKind),
+        ERP_KINDS,
         (("postings", "payouts"), ("erp", "documents")),
         f"Payouts as journals in {label}, after the receipts they pay out. They wait for the payout proof.",
     )

@@ -17,7 +17,7 @@ from connector_resources.runtime import Runtime
 from connector_resources.store.store import Store
 
 #: how many days of business pass at once; a real week end to end gives each run a few days to take together.
-DAYS_AT_ONCE = 6
+DAYS_AT_ONCE = 9
 #: patience for the work that one act leaves, and for the polls after the last.
 ACT_PATIENCE_S = 150.0
 #: polls of the events that must have passed without finding anything before the month is over.

@@ -21,7 +21,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from bookkeeping.money import Money
-from bookkeeping.postings import Posting
+from bookkeeping.postings import ERP_KINDS, Posting, PostingKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Traits:
     asynchronous: bool
     #: what a user must know it cannot do, one sentence each.
     limits: tuple[str, ...] = ()
+    #: which postings are this system's; the protocol gives it no others.
+    kinds: frozenset[PostingKind] = ERP_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,11 @@ class ErpCustomer:
     mandate: str = ""
     vat_number: str = ""
     country_code: str = ""
+    address_line1: str = ""
+    address_line2: str = ""
+    address_line3: str = ""
+    city: str = ""
+    postal_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

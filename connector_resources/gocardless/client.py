@@ -163,7 +163,7 @@ class GoCardlessClient:
 
     def create(self, resource_type: str, fields: Mapping[str, Any], idempotency_key: str) -> Json:
         """Create and answer with the new resource. Raises `Conflict`, `Refused`, `NotSent`, `Uncertain`."""
-        return self._write(create_request(resource_type, fields, idempotency_key), resource_type)
+        return self.write(create_request(resource_type, fields, idempotency_key), resource_type)
 
     def act(
         self,
@@ -174,7 +174,7 @@ class GoCardlessClient:
         fields: Mapping[str, Any] | None = None,
     ) -> Json:
         """Run an action such as `cancel`; answers with the resource as it is afterwards. Errors as `create`."""
-        return self._write(action_request(resource_type, resource_id, action, idempotency_key, fields), resource_type)
+        return self.write(action_request(resource_type, resource_id, action, idempotency_key, fields), resource_type)
 
     def create_payment(self, fields: Mapping[str, Any], idempotency_key: str) -> Json:
         return self.create("payments", fields, idempotency_key)
@@ -213,7 +213,8 @@ class GoCardlessClient:
         """Ask GoCardless to deliver a webhook again. Deliveries are listed by `list_pages("webhooks")`."""
         return self.act("webhooks", webhook_id, "retry", idempotency_key)
 
-    def _write(self, request: Request, resource_type: str) -> Json:
+    def write(self, request: Request, resource_type: str) -> Json:
+        """Send exactly this request once; answers with the resource as it is afterwards. Errors as `create`."""
         try:
             response = self._transport.send(request)
         except Conflict as conflict:
@@ -239,6 +240,13 @@ def action_request(
 ) -> Request:
     path = f"{_path(resource_type, resource_id)}/actions/{action}"
     return _write_request(path, {"data": dict(fields or {})}, idempotency_key)
+
+
+def update_request(resource_type: str, resource_id: str, fields: Mapping[str, Any]) -> Request:
+    """The exact request that changes these fields. A PUT may be repeated, so it has no idempotency key (section 2)."""
+    body = orjson.dumps({resource_type: dict(fields)})
+    path = _path(resource_type, resource_id)
+    return Request("PUT", path, body=body, content_type=JSON_CONTENT, write=True)
 
 
 def encode_filters(filters: Mapping[str, Filter]) -> list[tuple[str, str]]:

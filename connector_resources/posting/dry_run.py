@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bookkeeping.postings import Posting, PostingKind
+from bookkeeping.postings import Posting
 from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory, LinkReport
 from connector_resources.erp.contract import Complete, Hold, PlannedSubmission
@@ -50,7 +50,7 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
             links = CustomerDirectory(store, connection, connector).link_all(runtime.clock())
             planner = trial.planner(connection)
             waiting = _plan(planner, scope)
-            work = store.ledger.next_work(connection.name, frozenset(PostingKind), limit=PASS_SIZE)
+            work = store.ledger.next_work(connection.name, connector.traits.kinds, limit=PASS_SIZE)
             work = with_erp_customers(store, connection.name, work)
             fresh = [item for item in work if not item.done]
             connector.prepare([item.posting for item in fresh])

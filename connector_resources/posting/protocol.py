@@ -109,10 +109,12 @@ class PostingProtocol:
     ) -> PostingReport:
         """Recover what an earlier run left open, then post everything of `kinds` that waits (of `days`, if given).
 
+        Kinds that are another system's are left out: an ERP and GoCardless share the ledger and the lease.
         `progress(settled, total)` is called between groups. Raises `LeaseBusy` when another process is at work and
         `LeaseLost` when one took over; whatever was not settled is found by the next run.
         """
         report = PostingReport()
+        kinds = self._connector.traits.kinds.intersection(kinds)
         leases = self._store.leases
         name = f"posting:{self._connection}"
         with leases.hold(name, ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease, Heartbeat(lease, HEARTBEAT_S):
@@ -277,7 +279,7 @@ class PostingProtocol:
         What is sent again and not answered again is left to the next round: a short trouble should not need a person.
         """
         self._await_jobs(lease, report)
-        rows = [row for row in self._store.submissions.open(self._connection) if row.state != "accepted"]
+        rows = [row for row in self._open() if row.state != "accepted"]
         if not rows:
             return
         # A look-up that finds nothing is believed only after the ERP's read lag. When the newest request left is not
@@ -285,6 +287,8 @@ class PostingProtocol:
         self._around.sleep(self._connector.traits.read_lag_s)
         lease.renew()
         try:
+            # In the wrong company nothing is found, and nothing may be sent again.
+            self._connector.prepare([])
             findings = self._connector.find([row.open for row in rows])
         except (NotSent, BadAnswer) as error:
             report.stopped = report.stopped or str(error)
@@ -311,6 +315,9 @@ class PostingProtocol:
         self._send_all(lease, again, report, len(again), None)
         self._await_jobs(lease, report)
 
+    def _open(self) -> list[OpenRow]:
+        return self._store.submissions.open(self._connection, system=self._connector.traits.erp)
+
     def _parked(self, row: OpenRow, instructions: str, report: PostingReport) -> tuple[int, Settlement]:
         parked = SettledParked(instructions)
         if reason := held_by(parked):
@@ -319,7 +326,7 @@ class PostingProtocol:
 
     def _await_jobs(self, lease: Lease, report: PostingReport) -> None:
         """Wait for every job once in a run; what is still running then is the next run's."""
-        accepted = [row for row in self._store.submissions.open(self._connection) if row.state == "accepted"]
+        accepted = [row for row in self._open() if row.state == "accepted"]
         rows = [row for row in accepted if row.submission_id not in self._waited_for]
         if not rows:
             return

@@ -15,12 +15,15 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.errors import StoreError
 from connector_resources.store.engine import AnyRow, Database, chunks
+from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent, put_rows
 from connector_resources.store.schema import CUSTOMER_LINKS, CUSTOMER_NUMBERS, ERP_CUSTOMERS
 from connector_resources.store.trail import Trail, TrailEntry
 
 #: how many numbers are looked at in one query when the next free one is sought.
 NUMBERS_AT_ONCE = 200
+#: what of an ERP customer is kept as one text, because nothing searches in it.
+ADDRESS = ("address_line1", "address_line2", "address_line3", "city", "postal_code")
 
 _links = CUSTOMER_LINKS.c
 _erp = ERP_CUSTOMERS.c
@@ -163,6 +166,7 @@ class CustomerLinks:
                 "vat_number": customer.vat_number,
                 "country_code": customer.country_code,
                 "read_at": read_at,
+                "address": dump_json({name: value for name in ADDRESS if (value := getattr(customer, name))}),
             }
             for customer in customers
         }
@@ -259,4 +263,5 @@ def _erp_customer(row: AnyRow) -> ErpCustomer:
         mandate=row.mandate,
         vat_number=row.vat_number,
         country_code=row.country_code,
+        **load_json(row.address),
     )

@@ -351,10 +351,24 @@ ERP_CUSTOMERS = Table(
     Column("vat_number", TEXT, nullable=False),
     Column("country_code", TEXT, nullable=False),
     Column("read_at", UtcText, nullable=False),
+    Column("address", TEXT, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("connection", "number", name="pk_erp_customers"),
     Index("ix_erp_customers_email", "connection", "email_key"),
     Index("ix_erp_customers_name", "connection", "name_key"),
     Index("ix_erp_customers_gocardless", "connection", "gocardless_customer"),
+)
+
+CUSTOMER_AGREEMENTS = Table(
+    "customer_agreements",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("gocardless_customer", TEXT, nullable=False),
+    Column("number", TEXT, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("gocardless", TEXT, nullable=False),
+    Column("erp", TEXT),
+    Column("agreed_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "gocardless_customer", name="pk_customer_agreements"),
 )
 
 MARKS = Table(

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
+from connector_resources.store.customer_agreements import CustomerAgreements
 from connector_resources.store.customers import CustomerLinks
 from connector_resources.store.decisions import Decisions
 from connector_resources.store.engine import Database
@@ -44,6 +45,7 @@ class Store:
         self.leases = Leases(database)
         self.quotas = Quotas(database)
         self.customers = CustomerLinks(database, self.trail)
+        self.customer_agreements = CustomerAgreements(database, self.trail)
         self.marks = Marks(database)
 
     @classmethod

@@ -148,10 +148,11 @@ class Submissions:
             entries = posting_entries(transaction, connection, "verified", payloads)
             self._trail.append(connection, entries, within=transaction)
 
-    def open(self, connection: str) -> list[OpenRow]:
-        """Submissions whose end is not recorded (claimed, unknown, accepted), oldest first."""
+    def open(self, connection: str, *, system: str | None = None) -> list[OpenRow]:
+        """Submissions whose end is not recorded (claimed, unknown, accepted), oldest first; all or those to `system`."""
+        to_system = [] if system is None else [SUBMISSIONS.c.system == system]
         with self._database.snapshot() as reading:
-            rows = submission_rows(reading, SUBMISSIONS.c.connection == connection, SUBMISSION_IS_OPEN)
+            rows = submission_rows(reading, SUBMISSIONS.c.connection == connection, SUBMISSION_IS_OPEN, *to_system)
             keys = [key for row in rows for key in row.planned.posting_keys]
             postings: list[Posting] = []
             for slice_keys in chunks(sorted(set(keys))):

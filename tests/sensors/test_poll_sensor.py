@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
+from connector_assets.factory import connection_definitions
 from connector_resources.gocardless.polling import WATERMARK
 from sandbox.gocardless.load import load_confirmed_payments
 from sandbox.gocardless.world import READ_WRITE_TOKEN
@@ -79,7 +79,7 @@ def test_a_failed_poll_is_told_and_tried_again(house: Installation) -> None:
 
 def test_a_broken_connection_does_not_stop_the_others(house: Installation) -> None:
     broken = house.connection.model_copy(update={"name": "broken"})
-    sensor = event_poll_sensor([broken, house.connection])
+    sensor = event_poll_sensor([broken, house.connection], [connection_definitions(house.connection).day_job])
     with dg.build_sensor_context(resources={"runtime": house.runtime}) as context:
         tick = sensor.evaluate_tick(context)
 
@@ -93,5 +93,5 @@ def test_the_sensor_runs_as_often_as_the_most_frequent_connection(house: Install
     often = house.connection.model_copy(
         update={"polling": house.connection.polling.model_copy(update={"events_every_s": 20})}
     )
-    sensor: SimpleNamespace | dg.SensorDefinition = event_poll_sensor([house.connection, often])
+    sensor = event_poll_sensor([house.connection, often], [connection_definitions(often).day_job])
     assert sensor.minimum_interval_seconds == 20

@@ -49,7 +49,7 @@ class Header:
 
     def line(self) -> str:
         """The 31 fields; those of a period are empty for master data, as in DATEV's own example."""
-        created = f"{self.created:%Y%m%d%H%M%S}{self.created.microsecond // 1000:03d}"
+        created = f"{self.created:%Y%m%d%H%M%S%f}"[:17]
         period = self.first_day is not None
         return ";".join(
             (

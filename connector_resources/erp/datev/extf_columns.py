@@ -34,8 +34,10 @@ class Column:
 
     @property
     def pattern(self) -> str:
-        """Expression of the whole field as it stands in the file."""
-        value = f"(?:{self.expression})" if self.required else f"(?:{self.expression})?"
+        """Expression of the whole field as it stands in the file. It never backtracks, however wrong a row is."""
+        if not self.expression:
+            return '""' if self.text else ""
+        value = f"(?>{self.expression})" if self.required else f"(?>{self.expression})?+"
         return f'"{value}"' if self.text else value
 
 
@@ -55,7 +57,7 @@ class Format:
 
 def words(length: int) -> str:
     """Any text up to `length` characters; inner quotes are doubled and count once."""
-    return rf'(?:[^"\x00-\x1f\x7f]|""){{1,{length}}}'
+    return rf'(?:[^"\x00-\x1f\x7f]|""){{1,{length}}}+'
 
 
 _T, _N = True, False

@@ -12,7 +12,7 @@ from connector_resources.erp.contract import PingLine, PingReport
 from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.periods import JOURNALS, RECEIPTS, Calendar
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
-from connector_resources.errors import ConnectorError
+from connector_resources.errors import ConnectorError, WrongCompany
 
 
 def ping(client: VismaClient, settings: VismaSettings) -> PingReport:
@@ -26,6 +26,17 @@ def ping(client: VismaClient, settings: VismaSettings) -> PingReport:
     for check in (checks.periods, checks.attributes, checks.vat_codes):
         lines += _run(check)
     return PingReport(tuple(lines))
+
+
+def require_company(client: VismaClient, settings: VismaSettings, connection: str) -> None:
+    """Raises `WrongCompany` unless the company that answers is the one of the connection file (section 9.4)."""
+    shown = [each.shown_name for each in client.organizations()]
+    if settings.company_name not in shown:
+        raise WrongCompany(
+            f"Visma answers for {', '.join(shown) or 'no company at all'}, not for {settings.company_name}.",
+            connection=connection,
+            next_step="use the Company tenant id of the right company, or correct company_name and company_id.",
+        )
 
 
 def _run(check: Callable[[], Iterator[PingLine]]) -> list[PingLine]:

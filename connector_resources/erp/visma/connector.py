@@ -60,6 +60,7 @@ class VismaConnector:
     ) -> None:
         self._settings = settings
         self._client = client
+        self._connection = connection
         self._planner = Planner(settings, connection)
         self._reader = DocumentReader(client, clock)
         self._lookup = Lookup(client, self._reader, settings)
@@ -77,11 +78,12 @@ class VismaConnector:
         return checks.ping(self._client, self._settings)
 
     def prepare(self, postings: Sequence[Posting]) -> None:
-        """Read periods once, and what these postings ask for: open invoices of receipts, customers of master data.
+        """Read company and periods once, and what these postings ask for: open invoices of receipts, customers.
 
-        Raises `NotSent`, `BadAnswer`.
+        Raises `WrongCompany`, `NotSent`, `BadAnswer`.
         """
         if not self._has_periods:
+            checks.require_company(self._client, self._settings, self._connection)
             self._snapshot.calendar = Calendar(self._client.periods())
             self._has_periods = True
         payers = {_customer_of(each) for each in postings if each.kind is PostingKind.RECEIPT} - {""}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector_resources.errors import ConnectorError
+from connector_resources.errors import TokenRefused, WrongCompany
 from sandbox.visma.records import Payment
 from tests.sites import Site, datev_site, visma_site
 
@@ -234,7 +234,8 @@ def test_what_was_withdrawn_is_never_posted(visma):
 
 WRONG = {
     "another tenant": {"tenant_id": "00000000-0000-4000-8000-000000000000"},
-    "another company": {"company_id": "999"},
+    "another company": {"company_name": "Sydlys Drift AS"},
+    "an id that hides everything": {"company_id": "999"},
 }
 
 
@@ -242,17 +243,33 @@ WRONG = {
 def test_the_wrong_visma_company_is_a_clear_error_and_nothing_is_posted(tmp_path, wrong):
     with visma_site(tmp_path, erp_settings=WRONG[wrong]) as site:
         site.merchant.collected()
-        with pytest.raises(ConnectorError) as raised:
+        with pytest.raises((WrongCompany, TokenRefused), match="nordic"):
             site.run()
-        print(type(raised.value), raised.value)
-        assert "nordic" in str(raised.value)
-        assert site.company.payments == {}
+        assert site.writes() == []
 
 
-def test_the_wrong_datev_client_is_a_clear_error_and_nothing_is_posted(tmp_path):
+def test_the_wrong_company_is_noticed_before_an_unanswered_write_is_looked_up(visma):
+    visma.merchant.collected()
+    visma.break_next("drop_after", CREATE)
+    visma.break_next("error_before", CREATE, method="GET", status=503, times=5)
+    visma.run()
+    assert visma.unfinished()
+    sent = visma.writes()
+
+    visma.company.name = "Sydlys Drift AS"
+    with pytest.raises(WrongCompany):
+        visma.at.post()
+
+    assert visma.writes() == sent
+    visma.company.name = "Nordlys Drift AS"
+    visma.at.post()
+    assert (visma.unfinished(), visma.clearing()) == ({}, 10_000)
+
+
+def test_a_datev_client_without_the_service_is_held_with_the_reason(tmp_path):
     with datev_site(tmp_path, erp_settings={"client_number": 3}) as site:
-        site.merchant.collected()
-        report = site.run()
-        print(report)
-        assert site.books().rows == []
-    assert 0
+        payment = site.merchant.collected()
+        site.run()
+        assert site.held()[payment.id] == "1008838"
+        assert "permission" in site.at.runtime.store.ledger.held(site.name)[0].held_reason
+        assert site.at.erp.datacentre.books("455148-3").rows == []

@@ -19,7 +19,7 @@ from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Line, Party, Posting, PostingKind, Side, require_balance
 from bookkeeping.settings import BookSettings
 from connector_resources.erp.building import BuildContext
-from connector_resources.erp.contract import OpenSubmission, PlannedSubmission, PostingWork, StepDone
+from connector_resources.erp.contract import Accepted, OpenSubmission, Outcome, PlannedSubmission, PostingWork, StepDone
 from connector_resources.erp.datev.bookings import rows_of
 from connector_resources.erp.datev.connector import DatevConnector
 from connector_resources.erp.datev.documents import plan_work
@@ -37,6 +37,8 @@ from sandbox.datev.datacentre import DataCentre
 from sandbox.faults import Fault
 from sandbox.serve import running
 
+NOW = datetime(2026, 6, 30, 16, 0, tzinfo=UTC)
+CONNECTION = "kanzlei"
 R, D, C = AccountRole, Side.DEBIT, Side.CREDIT
 MUELLER = Party("CU0001", "10042", None)
 
@@ -65,7 +67,7 @@ class Builder:
         event = event or f"EV{subject[2:]}{kind.value[:3]}"
         posting = Posting(
             key=f"{event}:{kind}",
-            connection="acme",
+            connection=CONNECTION,
             kind=kind,
             event_id=event,
             subject=subject,
@@ -169,10 +171,6 @@ def ledger() -> Callable[[str], str]:
     return dedented
 
 
-NOW = datetime(2026, 6, 30, 16, 0, tzinfo=UTC)
-CONNECTION = "kanzlei"
-
-
 @dataclass(slots=True)
 class Office:
     """One connection to one client. `sleep` moves the shared clock, so that waiting takes no time."""
@@ -206,8 +204,17 @@ class Office:
     def open(self, planned: PlannedSubmission, job_id: str = "") -> OpenSubmission:
         return OpenSubmission(planned, self.clock.now(), 1, job_id)
 
+    def polled(self, planned: PlannedSubmission, job_id: str, looks: int = 5) -> Outcome:
+        """Wait and look, as the protocol does, until the job is no longer running or `looks` are used up."""
+        outcome: Outcome = Accepted(job_id)
+        while looks and isinstance(outcome, Accepted):
+            self.context.sleep(5)
+            outcome = self.connector.poll(self.open(planned, job_id))
+            looks -= 1
+        return outcome
+
     def protocol(self) -> PostingProtocol:
-        around = Surroundings(self.clock.now, self.context.sleep)
+        around = Surroundings(self.context.sleep)
         return PostingProtocol(self.store, self.connector, CONNECTION, around)
 
     def authorise(self) -> None:

@@ -1,0 +1,111 @@
+"""Which request each posting for GoCardless needs next. Pure: no I/O, no clock.
+
+What it must know of customers is read beforehand; the same work and the same customers always give the same requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bookkeeping.customer_rules import gocardless_fields
+from bookkeeping.postings import Posting, PostingKind
+from connector_resources.erp.contract import Complete, Hold, Planned, PostingWork
+from connector_resources.gocardless.client import Json
+from connector_resources.gocardless.writing.documents import (
+    cancellation,
+    collection,
+    customer_update,
+    version_of,
+)
+
+#: how many keys metadata may have (gocardless.md section 0, fact 17).
+METADATA_KEYS = 3
+
+
+def plan(work: Sequence[PostingWork], customers: Mapping[str, Json]) -> list[Planned]:
+    """One answer per posting, in the given order. Of several changes of one customer only the newest is sent."""
+    newest = {item.posting.subject: item.posting.key for item in work if _is_customer(item.posting)}
+    return [_next(item, customers, newest) for item in work]
+
+
+def _next(work: PostingWork, customers: Mapping[str, Json], newest: Mapping[str, str]) -> Planned:
+    posting = work.posting
+    if work.done:
+        return Complete(posting.key)
+    match posting.kind:
+        case PostingKind.COLLECTION:
+            return _collect(posting)
+        case PostingKind.COLLECTION_CANCEL:
+            return _cancel(work)
+        case PostingKind.GOCARDLESS_CUSTOMER:
+            if newest[posting.subject] != posting.key:
+                return Complete(posting.key, f"A newer change of {posting.subject} carries this one as well.")
+            return _change(posting, customers.get(posting.subject))
+    raise ValueError(f"{posting.key} is no posting for GoCardless")
+
+
+def _is_customer(posting: Posting) -> bool:
+    return posting.kind is PostingKind.GOCARDLESS_CUSTOMER
+
+
+def _collect(posting: Posting) -> Planned:
+    try:
+        return collection(posting)
+    except (KeyError, ValueError) as problem:
+        return Hold(
+            posting.key,
+            "collection_incomplete",
+            f"The collection from {posting.subject} does not say what to collect: {problem}.",
+            "Withdraw the posting and plan the collection again.",
+        )
+
+
+def _cancel(work: PostingWork) -> Planned:
+    posting = work.posting
+    payment = next((done.document.number for done in work.reversed_documents if done.document.kind == "payment"), None)
+    if payment is None:
+        return Complete(posting.key, "The collection was never sent, so there is nothing to cancel.")
+    return cancellation(posting, payment)
+
+
+def _change(posting: Posting, present: Json | None) -> Planned:
+    if present is None:
+        return Hold(
+            posting.key,
+            "customer_missing",
+            f"GoCardless has no customer {posting.subject} any more.",
+            "Withdraw the posting.",
+        )
+    names = (str(present.get(name) or "") for name in ("company_name", "given_name", "family_name"))
+    fields = {k: v for k, v in gocardless_fields(posting, *names).items() if (v or None) != (present.get(k) or None)}
+    metadata = _metadata(posting, present)
+    if isinstance(metadata, Hold):
+        return metadata
+    if metadata is not None:
+        fields["metadata"] = metadata
+    if not fields:
+        return Complete(posting.key, f"GoCardless says so of {posting.subject} already.")
+    return customer_update(posting, fields, version_of(present))
+
+
+def _metadata(posting: Posting, present: Json) -> dict[str, str] | Hold | None:
+    """All metadata with the ERP number in its place, because a PUT replaces the whole of it; None when it is there."""
+    key, number = posting.facts.get("metadata_key", ""), posting.facts.get("metadata_value", "")
+    there: dict[str, str] = dict(present.get("metadata") or {})
+    if not key or there.get(key) == number:
+        return None
+    if there.get(key, "") not in ("", posting.facts.get("metadata_before", "")):
+        return Hold(
+            posting.key,
+            "metadata_taken",
+            f"Metadata {key} of {posting.subject} holds {there[key]!r}, which this connector did not write.",
+            f"Correct or remove it in GoCardless, or link the customer to that number; then release {posting.key}.",
+        )
+    if key not in there and len(there) >= METADATA_KEYS:
+        return Hold(
+            posting.key,
+            "metadata_full",
+            f"{posting.subject} has {METADATA_KEYS} metadata keys already ({', '.join(sorted(there))}); {key} has no room.",
+            f"Remove one in GoCardless and release {posting.key}, or withdraw it.",
+        )
+    return {**there, key: number}

@@ -63,9 +63,7 @@ class PostingKind(StrEnum):
 MASTER_DATA_KINDS = frozenset({PostingKind.MANDATE_STATUS, PostingKind.CUSTOMER})
 
 #: Kinds without lines that are written to GoCardless: collections, and what the ERP knows better of a customer.
-GOCARDLESS_KINDS = frozenset(
-    {PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.GOCARDLESS_CUSTOMER}
-)
+GOCARDLESS_KINDS = frozenset({PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.GOCARDLESS_CUSTOMER})
 
 #: Kinds that are written to the ERP.
 ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS

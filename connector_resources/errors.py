@@ -18,7 +18,8 @@ ConnectorError
     ├── NotSent               nothing happened there: safe to repeat
     │   ├── RateLimited
     │   ├── StaleVersion      the ETag is out of date: read again, decide again
-    │   └── TokenRefused
+    │   ├── TokenRefused
+    │   └── TokenReplyLost
     ├── Refused               the remote system said no: do not repeat unchanged
     │   ├── NotFound
     │   ├── Conflict          duplicate or ETag mismatch: look, then decide
@@ -147,6 +148,10 @@ class StaleVersion(NotSent):
 
 class TokenRefused(NotSent):
     """The access token was refused twice, the second time freshly fetched."""
+
+
+class TokenReplyLost(NotSent):
+    """The token endpoint gave no clear answer: it may have issued tokens that never reached us."""
 
 
 class Refused(RemoteError):

@@ -15,6 +15,7 @@ from connector_resources.erp.contract import ErpConnector
 from connector_resources.erp.registry import erp_kind
 from connector_resources.gocardless.building import build_client
 from connector_resources.gocardless.client import GoCardlessClient
+from connector_resources.gocardless.writing.building import build_target
 from connector_resources.posting.planning import Planner
 from connector_resources.posting.protocol import PostingProtocol, Surroundings
 from connector_resources.settings import Settings
@@ -74,6 +75,15 @@ class Runtime:
             yield connector
         finally:
             connector.close()
+
+    @contextlib.contextmanager
+    def gocardless_target(self, connection: Connection) -> Iterator[ErpConnector]:
+        """GoCardless as a system to write to, for the posting protocol."""
+        target = build_target(connection.gocardless, self.context(connection))
+        try:
+            yield target
+        finally:
+            target.close()
 
     def planner(self, connection: Connection, *, record: bool = True) -> Planner:
         return Planner(self.store, connection.book_settings, record=record)

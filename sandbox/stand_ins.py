@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -180,7 +180,8 @@ def _merchant(name: str, plan: MonthPlan) -> Merchant:
 
 
 def _visma_company(plan: MonthPlan) -> Company:
-    company = Company(clock=SandboxClock(datetime(2026, 7, 1, tzinfo=UTC))).standard_chart()
+    # Like the real service, it stamps documents by the present time, whatever date they carry.
+    company = Company(clock=SandboxClock()).standard_chart()
     company.add_account(Account("1995", "Payouts in transit", "Asset"))
     for customer in plan.customers:
         company.add_customer(customer.number, customer.identity.name, email=customer.identity.email)

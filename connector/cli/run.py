@@ -45,7 +45,7 @@ def _changes(before: Sequence[LedgerCount], after: Sequence[LedgerCount]) -> str
         for kind, state in sorted(set(old) | set(new))
         if new[kind, state] != old[kind, state]
     ]
-    return "\n".join(lines) or "Nothing changed: everything of these days was posted before."
+    return "\n".join(lines) or "Nothing changed: these days held nothing that was not posted before."
 
 
 def _by_kind_and_state(rows: Sequence[LedgerCount]) -> Counter[tuple[str, str]]:

@@ -6,11 +6,12 @@ Credentials are never in the file; the fields that need one hold the name under 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bookkeeping.customer_rules import CustomerPolicy
 from bookkeeping.settings import BookSettings
 from connector_resources.erp.registry import ErpSettings
 
@@ -103,14 +104,36 @@ class BooksSection(Section):
 
 
 class CustomersSection(Section):
-    """How GoCardless customers find their ERP customer."""
+    """How GoCardless customers find their ERP customer, and what either side is told of the other."""
 
     metadata_keys: tuple[str, ...] = Field(
-        default=("erp_customer",), description="Keys of customer metadata that may hold the ERP customer number."
+        default=("erp_customer",),
+        description="Keys of customer metadata that may hold the ERP customer number; the first is the one we write.",
     )
     match_by: tuple[Literal["link", "metadata", "email", "name"], ...] = Field(
         default=("link", "metadata", "email", "name"), description="Which matches are believed, strongest first."
     )
+    to_gocardless: Literal["off", "number", "details"] = Field(
+        default="off",
+        description="What GoCardless is told of linked customers: nothing, the ERP customer number (in the metadata), or "
+        "also changes of name, e-mail and address made in the ERP.",
+    )
+    to_erp: Literal["link", "details"] = Field(
+        default="link",
+        description="What the ERP is told of linked customers: who they are in GoCardless, or also changes of name, "
+        "e-mail and address made there.",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if self.to_gocardless != "off" and not self.metadata_keys:
+            raise ValueError("to_gocardless needs a key in metadata_keys that holds the ERP customer number")
+        return self
+
+    @property
+    def policy(self) -> CustomerPolicy:
+        """The same choices as the pure rules take them."""
+        return CustomerPolicy(self.to_gocardless, self.to_erp, next(iter(self.metadata_keys), ""))
 
 
 class PollingSection(Section):

@@ -7,16 +7,19 @@ that was held because its customer was unknown is released as soon as the link e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+from sqlalchemy import Connection as Transaction
 
 from bookkeeping.entities import Customer
 from bookkeeping.master_data_rules import plan_customer
 from bookkeeping.matching import Ambiguous, CustomerCandidate, CustomerMatch, match_customer
-from bookkeeping.postings import Party, Posting
+from bookkeeping.postings import Party
 from connector_resources.connections.model import Connection
+from connector_resources.customers.alignment import AlignmentReport, CustomerAlignment
 from connector_resources.erp.contract import ErpConnector, ErpCustomer
 from connector_resources.gocardless.wire import customer_of
 from connector_resources.posting.planning import SLICE, slices
@@ -33,6 +36,7 @@ class LinkReport:
     open: list[tuple[str, str, str]] = field(default_factory=list)
     released: int = 0
     erp_customers: int = 0
+    changes: AlignmentReport = field(default_factory=AlignmentReport)
 
     def sentence(self) -> str:
         made = ", ".join(f"{count} by {how}" for how, count in self.links.items()) or "none"
@@ -46,12 +50,24 @@ class LinkReport:
             "not linked": len(self.open),
             "held postings released": self.released,
             "ERP customers read": self.erp_customers,
+            "changes for GoCardless": self.changes.to_gocardless,
+            "changes for the ERP": self.changes.to_erp,
         }
         if rows:
             from dagster import MetadataValue
 
             shown["customers not linked"] = MetadataValue.md(table)
         return shown
+
+
+@runtime_checkable
+class HandsOutNumbers(Protocol):
+    """Settings of an ERP for which we hand out the customer numbers (`Traits.allocates_customer_numbers`)."""
+
+    @property
+    def customer_number_range(self) -> tuple[int, int]:
+        """First and last number that may be handed out."""
+        ...
 
 
 class CustomerDirectory:
@@ -64,7 +80,10 @@ class CustomerDirectory:
         self._connector = connector
 
     def link_all(self, now: datetime) -> LinkReport:
-        """Read what changed in the ERP, link every customer that is not linked yet, release what waited for it."""
+        """Read what changed in the ERP, link every customer that is not linked yet, release what waited for it.
+
+        Then plan what GoCardless and the ERP must tell each other of linked customers.
+        """
         report = LinkReport()
         if self._connector.traits.reads_customers:
             report.erp_customers = self._read_erp_customers()
@@ -74,6 +93,8 @@ class CustomerDirectory:
             known = self._store.customers.get(self._name, [c.id for c in customers])
             self._link([c for c in customers if c.id not in known], now, report)
         report.released = self._release_waiting()
+        alignment = CustomerAlignment(self._store, self._connection, reads_erp=self._connector.traits.reads_customers)
+        report.changes = alignment.plan(now)
         return report
 
     def _read_erp_customers(self) -> int:
@@ -87,26 +108,37 @@ class CustomerDirectory:
             self._store.marks.set(self._name, MARK, new_mark)
         return read
 
-    def _link(self, customers: Iterable[Customer], now: datetime, report: LinkReport) -> None:
-        for customer in customers:
-            number, method = self._number_of(customer, report)
-            if number is None:
-                continue
-            party = Party(customer.id, number, customer.name)
-            posting = plan_customer(customer, party, self._connection.book_settings, now)
-            self._record(customer, number, method, posting)
-            report.links[method] += 1
+    def _link(self, customers: Sequence[Customer], now: datetime, report: LinkReport) -> None:
+        """One slice, in one transaction: numbers, links and the postings that tell the ERP."""
+        matched = [] if self._connector.traits.allocates_customer_numbers else self._matched(customers, report)
+        with self._store.begin() as transaction:
+            if self._connector.traits.allocates_customer_numbers:
+                matched = self._allocated(customers, transaction)
+            links = [(customer.id, number, method) for customer, number, method in matched]
+            self._store.customers.put_all(self._name, links, within=transaction)
+            postings = [
+                plan_customer(customer, Party(customer.id, number, customer.name), self._connection.book_settings, now)
+                for customer, number, _ in matched
+            ]
+            self._store.ledger.plan(self._name, postings, within=transaction)
+        report.links.update(method for _, _, method in matched)
 
-    def _number_of(self, customer: Customer, report: LinkReport) -> tuple[str | None, str]:
-        if self._connector.traits.allocates_customer_numbers:
-            first, last = self._connection.erp.customer_number_range
-            return str(self._store.customers.allocate_number(self._name, first, last)), "allocated"
-        match = match_customer(customer, self._candidates(customer), self._connection.customers.metadata_keys)
-        if isinstance(match, CustomerMatch):
-            return match.number, match.method
-        why = match.why if not isinstance(match, Ambiguous) else f"{match.why}: {', '.join(match.numbers)}"
-        report.open.append((customer.id, customer.name, why))
-        return None, ""
+    def _allocated(self, customers: Sequence[Customer], transaction: Transaction) -> list[tuple[Customer, str, str]]:
+        assert isinstance(self._connection.erp, HandsOutNumbers), self._connection.erp.kind
+        first, last = self._connection.erp.customer_number_range
+        numbers = self._store.customers.allocate_numbers(self._name, first, last, len(customers), within=transaction)
+        return [(customer, str(number), "allocated") for customer, number in zip(customers, numbers, strict=True)]
+
+    def _matched(self, customers: Iterable[Customer], report: LinkReport) -> list[tuple[Customer, str, str]]:
+        found: list[tuple[Customer, str, str]] = []
+        for customer in customers:
+            match = match_customer(customer, self._candidates(customer), self._connection.customers.metadata_keys)
+            if isinstance(match, CustomerMatch):
+                found.append((customer, match.number, match.method))
+                continue
+            why = match.why if not isinstance(match, Ambiguous) else f"{match.why}: {', '.join(match.numbers)}"
+            report.open.append((customer.id, customer.name, why))
+        return found
 
     def _candidates(self, customer: Customer) -> list[CustomerCandidate]:
         found: dict[str, ErpCustomer] = {}
@@ -125,11 +157,6 @@ class CustomerDirectory:
             )
             for row in found.values()
         ]
-
-    def _record(self, customer: Customer, number: str, method: str, posting: Posting) -> None:
-        with self._store.begin() as transaction:
-            self._store.customers.put(self._name, customer.id, number, method, within=transaction)
-            self._store.ledger.plan(self._name, [posting], within=transaction)
 
     def _release_waiting(self) -> int:
         """Postings held as `customer_unmapped` whose customer is linked now."""

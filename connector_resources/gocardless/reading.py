@@ -7,7 +7,7 @@ those resources, by id or by a narrow window of events, whichever costs fewer ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -128,11 +128,17 @@ class Reader:
         for ids in slices(self._subjects("mandates", scope), SLICE):
             self._fill_customers(report, ids)
         if not scope.only_new:
-            start, end = self._window(scope.first_day, scope.last_day)
-            for page in self._client.list_pages("customers", created_from=start, created_to=end):
+            for page in self._listed_customers(scope):
                 self._keep("customers", page, report)
         report.calls = self._client.calls - before
         return report
+
+    def _listed_customers(self, scope: Scope) -> Iterator[list[dict[str, Any]]]:
+        """New customers; all of them where the ERP is told of edits, which GoCardless announces by no event."""
+        if self._connection.customers.to_erp == "details":
+            return self._client.list_pages("customers")
+        start, end = self._window(scope.first_day, scope.last_day)
+        return self._client.list_pages("customers", created_from=start, created_to=end)
 
     def payout_items(self, scope: Scope) -> ReadReport:
         """Items of every payout of the days that were never read, and what is missing of the payments they name.

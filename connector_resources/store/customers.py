@@ -71,27 +71,46 @@ class CustomerLinks:
 
         Raises `StoreError` when it is linked to another ERP customer: only `replace` changes a link.
         """
-        with self._database.write(within) as transaction:
-            self._trail.lock(connection, within=transaction)
-            row = {
+        self.put_all(connection, [(gocardless_customer, erp_customer, method)], within=within)
+
+    def put_all(
+        self, connection: str, links: Sequence[tuple[str, str, str]], *, within: Connection | None = None
+    ) -> None:
+        """`put` for many (GoCardless id, ERP number, method) in one transaction: all of them or none."""
+        now = self._database.now()
+        rows = [
+            {
                 "connection": connection,
                 "gocardless_customer": gocardless_customer,
                 "erp_customer": erp_customer,
                 "method": method,
-                "linked_at": self._database.now(),
+                "linked_at": now,
             }
-            if insert_absent(transaction, CUSTOMER_LINKS, [row], returning="gocardless_customer"):
-                payload = {"erp_customer": erp_customer, "method": method}
-                self._record(transaction, connection, "customer_linked", gocardless_customer, payload)
-                return
-            present = self._number(transaction, connection, gocardless_customer)
-            if present != erp_customer:
-                raise StoreError(
-                    f"customer {gocardless_customer} is linked to {present}, not to {erp_customer}",
-                    connection=connection,
-                    subject=gocardless_customer,
-                    next_step=f"`connector customers link --replace {connection} {gocardless_customer} {erp_customer}`",
-                )
+            for gocardless_customer, erp_customer, method in links
+        ]
+        with self._database.write(within) as transaction:
+            self._trail.lock(connection, within=transaction)
+            new = insert_absent(transaction, CUSTOMER_LINKS, rows, returning="gocardless_customer")
+            entries = []
+            for gocardless_customer, erp_customer, method in links:
+                if gocardless_customer in new:
+                    payload = {"erp_customer": erp_customer, "method": method}
+                    entries.append(TrailEntry("customer_linked", gocardless_customer, payload))
+                else:
+                    self._require_same(transaction, connection, gocardless_customer, erp_customer)
+            self._trail.append(connection, entries, within=transaction)
+
+    def _require_same(
+        self, transaction: Connection, connection: str, gocardless_customer: str, erp_customer: str
+    ) -> None:
+        present = self._number(transaction, connection, gocardless_customer)
+        if present != erp_customer:
+            raise StoreError(
+                f"customer {gocardless_customer} is linked to {present}, not to {erp_customer}",
+                connection=connection,
+                subject=gocardless_customer,
+                next_step=f"`connector customers link --replace {connection} {gocardless_customer} {erp_customer}`",
+            )
 
     def replace(
         self,
@@ -127,19 +146,30 @@ class CustomerLinks:
 
         Raises `StoreError` when the range is used up.
         """
+        return self.allocate_numbers(connection, first, last, 1, within=within)[0]
+
+    def allocate_numbers(
+        self, connection: str, first: int, last: int, count: int, *, within: Connection | None = None
+    ) -> list[int]:
+        """`allocate_number`, `count` times: all of them or none."""
+        allocated: list[int] = []
         with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             wanted = select(CUSTOMER_NUMBERS.c.next_number).where(CUSTOMER_NUMBERS.c.connection == connection)
             number = max(first, transaction.scalar(wanted.with_for_update()) or first)
-            while number <= last:
+            while number <= last and len(allocated) < count:
                 candidates = range(number, min(number + NUMBERS_AT_ONCE, last + 1))
                 taken = self._taken(transaction, connection, [str(n) for n in candidates])
-                free = next((n for n in candidates if str(n) not in taken), None)
-                if free is not None:
-                    put_rows(transaction, CUSTOMER_NUMBERS, [{"connection": connection, "next_number": free + 1}])
-                    self._record(transaction, connection, "customer_number_allocated", str(free), {})
-                    return free
+                free = [n for n in candidates if str(n) not in taken]
+                allocated.extend(free[: count - len(allocated)])
                 number = candidates[-1] + 1
+            if len(allocated) == count:
+                if allocated:
+                    row = {"connection": connection, "next_number": allocated[-1] + 1}
+                    put_rows(transaction, CUSTOMER_NUMBERS, [row])
+                entries = [TrailEntry("customer_number_allocated", str(n), {}) for n in allocated]
+                self._trail.append(connection, entries, within=transaction)
+                return allocated
         raise StoreError(
             f"no customer number from {first} to {last} is free",
             connection=connection,

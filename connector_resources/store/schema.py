@@ -30,6 +30,7 @@ from sqlalchemy import (
     text,
 )
 
+from bookkeeping.eligibility import AttemptState
 from connector_resources.store.columns import SERIAL, TEXT, UtcText
 from connector_resources.store.states import OPEN, UNFINISHED, PostingState, SubmissionState
 
@@ -45,10 +46,11 @@ def _quoted(states: tuple[StrEnum, ...] | type[StrEnum]) -> str:
 _UNFINISHED = f"state IN ({_quoted(UNFINISHED)})"
 _HELD = f"state IN ({_quoted((PostingState.HELD,))})"
 _OPEN = f"state IN ({_quoted(OPEN)})"
+_KEEPS = "keeps"
 
 
-def _partial_index(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 INBOX_DELIVERIES = Table(
@@ -369,6 +371,106 @@ CUSTOMER_AGREEMENTS = Table(
     Column("erp", TEXT),
     Column("agreed_at", UtcText, nullable=False),
     PrimaryKeyConstraint("connection", "gocardless_customer", name="pk_customer_agreements"),
+)
+
+ERP_INVOICES = Table(
+    "erp_invoices",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("number", TEXT, nullable=False),
+    Column("customer", TEXT, nullable=False),
+    Column("open_minor", BigInteger, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("issued_on", Date),
+    Column("due_on", Date),
+    Column("document_type", TEXT, nullable=False),
+    Column("on_hold", Boolean, nullable=False),
+    Column("reopens", TEXT, nullable=False),
+    Column("quotes", TEXT, nullable=False),
+    Column("first_seen_at", UtcText, nullable=False),
+    Column("seen_at", UtcText, nullable=False),
+    Column("gone_at", UtcText),
+    PrimaryKeyConstraint("connection", "number", name="pk_erp_invoices"),
+    _partial_index("ix_erp_invoices_open", "connection", "number", where="gone_at IS NULL"),
+)
+
+COLLECTIONS = Table(
+    "collections",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("posting_key", TEXT, nullable=False),
+    Column("customer", TEXT, nullable=False),
+    Column("mandate", TEXT, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("charge_date", Date),
+    Column("state", TEXT, nullable=False),
+    Column("payment_id", TEXT, nullable=False),
+    Column("payment_status", TEXT, nullable=False),
+    Column("cause", TEXT, nullable=False),
+    Column("ours", Boolean, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("planned_at", UtcText, nullable=False),
+    Column("changed_at", UtcText, nullable=False),
+    Column("ended_on", Date),
+    PrimaryKeyConstraint("connection", "reference", name="pk_collections"),
+    ForeignKeyConstraint(
+        ["connection", "posting_key"],
+        ["postings.connection", "postings.key"],
+        name="fk_collections_posting",
+    ),
+    CheckConstraint(f"state IN ({_quoted(AttemptState)})", name="ck_collections_state"),
+    Index("ix_collections_payment", "connection", "payment_id"),
+)
+
+COLLECTION_PARTS = Table(
+    "collection_parts",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("root", TEXT, nullable=False),
+    Column("item", TEXT, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("open_minor", BigInteger, nullable=False),
+    Column("keeps", Boolean, nullable=False),
+    PrimaryKeyConstraint("connection", "reference", "root", name="pk_collection_parts"),
+    UniqueConstraint("connection", "root", "attempt", name="uq_collection_parts_attempt"),
+    ForeignKeyConstraint(
+        ["connection", "reference"],
+        ["collections.connection", "collections.reference"],
+        name="fk_collection_parts_collection",
+    ),
+    # The last guard: whatever a program decides, the database lets one collection at a time have an invoice.
+    _partial_index("uq_collection_parts_keeps", "connection", "root", where=_KEEPS, unique=True),
+    sqlite_with_rowid=False,
+)
+
+MANDATE_SETUPS = Table(
+    "mandate_setups",
+    METADATA,
+    Column("connection", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("posting_key", TEXT, nullable=False),
+    Column("customer", TEXT, nullable=False),
+    Column("gocardless_customer", TEXT, nullable=False),
+    Column("currency", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("billing_request", TEXT, nullable=False),
+    Column("url", TEXT, nullable=False),
+    Column("expires_at", UtcText),
+    Column("mandate", TEXT, nullable=False),
+    Column("planned_at", UtcText, nullable=False),
+    Column("changed_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("connection", "reference", name="pk_mandate_setups"),
+    ForeignKeyConstraint(
+        ["connection", "posting_key"],
+        ["postings.connection", "postings.key"],
+        name="fk_mandate_setups_posting",
+    ),
+    Index("ix_mandate_setups_customer", "connection", "customer", "currency"),
 )
 
 MARKS = Table(

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection
 
+from connector_resources.store.collections import Collections
 from connector_resources.store.customer_agreements import CustomerAgreements
 from connector_resources.store.customers import CustomerLinks
 from connector_resources.store.decisions import Decisions
@@ -19,8 +20,10 @@ from connector_resources.store.inbox import Inbox
 from connector_resources.store.leases import Leases
 from connector_resources.store.ledger import Ledger
 from connector_resources.store.marks import Marks
+from connector_resources.store.mandate_setups import MandateSetups
 from connector_resources.store.migration import migrate
 from connector_resources.store.quotas import Quotas
+from connector_resources.store.receivables import Receivables
 from connector_resources.store.submissions import Submissions
 from connector_resources.store.trail import Trail
 from connector_resources.store.vault import Vault
@@ -46,6 +49,9 @@ class Store:
         self.quotas = Quotas(database)
         self.customers = CustomerLinks(database, self.trail)
         self.customer_agreements = CustomerAgreements(database, self.trail)
+        self.receivables = Receivables(database, self.trail)
+        self.collections = Collections(database, self.trail)
+        self.mandate_setups = MandateSetups(database, self.trail)
         self.marks = Marks(database)
 
     @classmethod

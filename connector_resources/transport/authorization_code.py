@@ -1,7 +1,8 @@
 """The authorization-code grant with state, nonce and PKCE: consent address, code exchange, refresh, revocation.
 
 Requests are built and answers parsed by oauthlib; every call goes through our transport. Nothing is stored here.
-Used by DATEV (datev.md section 1) and, without PKCE and refresh, by GoCardless partner apps.
+Used by DATEV (datev.md section 1), Exact Online (exact_online.md section 1) and, without PKCE and refresh, by
+GoCardless partner apps.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from oauthlib.common import add_params_to_qs, add_params_to_uri, generate_token
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 
-from connector_resources.errors import ConsentExpired, NotSent, Refused, RemoteError, TokenRefused
+from connector_resources.errors import ConsentExpired, NotSent, Refused, RemoteError, TokenRefused, TokenReplyLost
 from connector_resources.transport.messages import Request, Response, Transport
 from connector_resources.transport.redaction import register_secret
 from connector_resources.transport.token_pair import TokenPair
@@ -66,9 +67,10 @@ def begin_consent(client: OAuthClient, extra: Mapping[str, str] | None = None) -
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": client.redirect_uri,
-        "scope": " ".join(client.scopes),
         "state": state,
     }
+    if client.scopes:
+        parameters["scope"] = " ".join(client.scopes)
     verifier = ""
     if client.pkce:
         web = WebApplicationClient(client.client_id)
@@ -163,7 +165,8 @@ def token_request_error(error: RemoteError, *, connection: str) -> Exception:
     """What a failed token call means for the request that needed the token: that one surely was not sent.
 
     A refused grant needs a person; a refused client needs a corrected setting. Everything else may be tried later, also
-    a call without an answer: if it did take effect the new tokens are lost, and only the next try can tell.
+    a call without an answer (`TokenReplyLost`): if it did take effect the new tokens are lost, and only the next try can
+    tell.
     """
     if error.code == "invalid_grant":
         return _must_authorise(f"{error.system} no longer accepts our consent (invalid_grant).", connection)
@@ -180,7 +183,7 @@ def token_request_error(error: RemoteError, *, connection: str) -> Exception:
         return refused
     if isinstance(error, NotSent):
         return error
-    unclear = NotSent(
+    unclear = TokenReplyLost(
         f"The token endpoint of {error.system} gave no clear answer ({error.status or 'none'}).",
         system=error.system,
         status=error.status,
@@ -215,7 +218,7 @@ def _parsed(
         fields = dict(web.parse_request_body_response(reply.body.decode("utf-8", "replace")))
         return TokenPair.from_reply(fields, now, replaces), fields
     except (OAuth2Error, ValueError, TypeError, AttributeError):
-        problem = NotSent("The token endpoint's answer could not be understood.", connection=connection)
+        problem = TokenReplyLost("The token endpoint's answer could not be understood.", connection=connection)
     problem.response = reply
     raise problem
 

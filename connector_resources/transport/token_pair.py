@@ -16,6 +16,7 @@ class TokenPair:
     """`expires_at` None: the token does not expire by itself. `granted_at`: when a person last consented.
 
     refused  True once the provider said the refresh token is dead: nobody asks again until a person has consented.
+    refresh_started_at  when the refresh token was sent and no answer has been noted yet: its reply may be lost.
     """
 
     access_token: str = field(repr=False)
@@ -24,6 +25,7 @@ class TokenPair:
     expires_at: datetime | None = None
     refresh_token: str = field(default="", repr=False)
     refused: bool = False
+    refresh_started_at: datetime | None = None
 
     @classmethod
     def from_reply(cls, fields: Mapping[str, Any], now: datetime, replaces: TokenPair | None = None) -> TokenPair:
@@ -50,7 +52,7 @@ class TokenPair:
         """Raises `ValueError` when the stored text is not a token pair."""
         try:
             stored = json.loads(text)
-            expires_at = stored["expires_at"]
+            expires_at, started_at = stored["expires_at"], stored.get("refresh_started_at")
             pair = cls(
                 access_token=stored["access_token"],
                 obtained_at=datetime.fromisoformat(stored["obtained_at"]),
@@ -58,6 +60,7 @@ class TokenPair:
                 expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
                 refresh_token=stored["refresh_token"],
                 refused=stored["refused"],
+                refresh_started_at=datetime.fromisoformat(started_at) if started_at else None,
             )
         except (ValueError, KeyError, TypeError):
             pair = None
@@ -73,8 +76,9 @@ class TokenPair:
                 "refresh_token": self.refresh_token,
                 "obtained_at": self.obtained_at.astimezone(UTC).isoformat(),
                 "granted_at": self.granted_at.astimezone(UTC).isoformat(),
-                "expires_at": self.expires_at.astimezone(UTC).isoformat() if self.expires_at else None,
+                "expires_at": _written(self.expires_at),
                 "refused": self.refused,
+                "refresh_started_at": _written(self.refresh_started_at),
             }
         )
 
@@ -90,7 +94,15 @@ class TokenPair:
     def dead(self) -> TokenPair:
         return replace(self, refused=True)
 
+    def refreshing(self, started_at: datetime | None) -> TokenPair:
+        """The same pair with the note that its refresh token was sent at `started_at`."""
+        return replace(self, refresh_started_at=started_at)
+
     def register(self) -> None:
         """Make sure that neither token is ever written to a log."""
         register_secret(self.access_token)
         register_secret(self.refresh_token)
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None

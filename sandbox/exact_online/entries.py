@@ -51,7 +51,7 @@ def key(division: Division, table: str, given: str | None) -> str:
     """The EntryID: the client's, when it is honoured. Raises `Business` when that exists already."""
     if given is None or division.switches.client_entry_id == "ignored":
         return division.new_id()
-    if given in division.tables[table] or given in division.used_entry_ids:
+    if given in division.tables[table]:
         raise exists("Entry")
     return given
 

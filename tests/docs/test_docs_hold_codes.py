@@ -22,7 +22,7 @@ MAKERS = {
     "CannotBook": 0,
     "AccountUnmapped": 0,
     "_Held": 0,
-    "_Meaning": 1,
+    "Meaning": 1,
 }
 #: the HTTP status stands for the code that DATEV did not give.
 BY_STATUS = "http_…"

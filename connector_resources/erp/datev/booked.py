@@ -14,8 +14,8 @@ from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Posting, PostingKind, Side
 from connector_resources.erp.datev.exchange import Conversion
 from connector_resources.erp.datev.extf import BASE_CURRENCY
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.refusal import CannotBook
 
 #: payout item type -> the kind of posting that moved its money on the clearing account, and whose id is its subject.
 _MOVED_BY = {

@@ -16,8 +16,8 @@ from connector_resources.erp.datev.exchange import Conversion, FxPayout
 from connector_resources.erp.datev.extf import BookingRow
 from connector_resources.erp.datev.extf_text import TEXT_LENGTH, clean_text, document_number
 from connector_resources.erp.datev.fees import FEE_ROLES, FeeAmount, fee_amounts, signed
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.refusal import CannotBook
 
 #: first words of the Buchungstext by kind; the GoCardless id and the customer's name follow.
 KIND_WORDS = {

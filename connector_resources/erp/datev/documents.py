@@ -33,9 +33,9 @@ from connector_resources.erp.datev.files import (
     planned_files,
     short_hash,
 )
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.voucher import voucher_guid, voucher_link, voucher_upload
+from connector_resources.erp.refusal import CannotBook
 
 STEP_DOCUMENT, STEP_DEBTORS, STEP_BATCH = "document", "debtors", "batch"
 STEP_DXSO_JOB, STEP_DXSO_PACKAGE = "dxso_job", "dxso_package"

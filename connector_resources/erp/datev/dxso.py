@@ -18,9 +18,9 @@ from lxml import etree
 from bookkeeping.postings import Posting
 from connector_resources.erp.datev.bookings import debtor_number, document_source, first_open_day
 from connector_resources.erp.datev.extf_text import clean_text, document_number
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.voucher import voucher_guid
+from connector_resources.erp.refusal import CannotBook
 
 LEDGER_NS = "http://xml.datev.de/bedi/tps/ledger/v060"
 DOCUMENT_NS = "http://xml.datev.de/bedi/tps/document/v06.0"

@@ -12,8 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Posting, PostingKind
 from connector_resources.erp.datev.extf import BASE_CURRENCY
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.refusal import CannotBook
 
 RATE_PLACES = Decimal("0.000001")
 HIGHEST_RATE = Decimal(10_000)

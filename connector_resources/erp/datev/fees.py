@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from bookkeeping.money import Money, allocate
 from bookkeeping.postings import AccountRole, Line, Side
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.refusal import CannotBook
 
 FEE_ROLES = frozenset({AccountRole.FEES, AccountRole.SURCHARGES, AccountRole.PARTNER_FEES})
 

@@ -17,8 +17,8 @@ from connector_resources.erp.datev.debtors import label_line
 from connector_resources.erp.datev.extf import MOST_BYTES, MOST_ROWS, Header, file_chunks
 from connector_resources.erp.datev.extf_check import FIRST_ROW_LINE, Expected, Finding, check, year_after
 from connector_resources.erp.datev.extf_columns import BOOKINGS, DEBTORS, LABELS, Format
-from connector_resources.erp.datev.refusal import CannotBook
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.refusal import CannotBook
 
 CONTENT_TYPE = "application/octet-stream"
 HASH_LENGTH = 12

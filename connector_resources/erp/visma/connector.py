@@ -30,10 +30,11 @@ from connector_resources.erp.contract import (
     Verified,
     VerifyRequest,
 )
+from connector_resources.erp.invoice_book import Draft, InvoiceBook
 from connector_resources.erp.visma import checks
 from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.documents import CUSTOMER, Sent, day_of, money, read_request
-from connector_resources.erp.visma.invoices import Draft, InvoiceBook, open_invoice
+from connector_resources.erp.visma.invoices import open_invoice
 from connector_resources.erp.visma.lookup import Lookup
 from connector_resources.erp.visma.periods import Calendar
 from connector_resources.erp.visma.planning import Planner, Snapshot
@@ -71,6 +72,8 @@ class VismaConnector:
         self._sent: dict[Ref, Sent] = {}
         self._planned_for: dict[str, PostingWork] = {}
         self._newest_customer = ""
+        self._own_versions: dict[str, str] = {}
+        self._written_customers: dict[str, CustomerRow] = {}
 
     # --- reading before planning -----------------------------------------------------------------------------------
 
@@ -120,9 +123,15 @@ class VismaConnector:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def submit(self, submission: PlannedSubmission) -> Outcome:
-        outcome = self._sender.submit(submission)
+        etag = submission.etag
+        while etag in self._own_versions:
+            etag = self._own_versions[etag]
+        outcome = self._sender.submit(replace(submission, etag=etag))
         if isinstance(outcome, Posted):
             self._remember(submission, outcome.document)
+            if etag and outcome.document.etag not in ("", etag):
+                # Versions are unique in a company: what we planned on the old one may go on from the one we made.
+                self._own_versions[etag] = outcome.document.etag
         return outcome
 
     def _remember(self, submission: PlannedSubmission, document: Document) -> None:
@@ -191,6 +200,7 @@ class VismaConnector:
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
         refs = [(each.document.kind, each.document.number) for each in requests]
         dates = [day_of(each.document.details.get("date", "")) for each in requests]
+        self._read_written_customers([number for kind, number in refs if kind == CUSTOMER])
         standing = self._reader.read(dict(zip(refs, dates, strict=True)))
         return [self._verified(each, standing.get(ref)) for each, ref in zip(requests, refs, strict=True)]
 
@@ -214,10 +224,21 @@ class VismaConnector:
             return Mismatch(f"{what}: {'; '.join(differences)}.", todo)
         return Verified(standing.document())
 
+    def _read_written_customers(self, numbers: Sequence[str]) -> None:
+        """Few one by one; many by the list of what changed since the newest stamp we had seen before we wrote."""
+        for number in numbers:
+            self._written_customers.pop(number, None)
+        if len(numbers) > FEW_CUSTOMERS:
+            seen = max((row.last_modified_date_time for row in self._snapshot.customers.values()), default="")
+            rows = self._client.customers(_less_overlap(seen) if seen else None)
+            wanted = set(numbers)
+            self._written_customers |= {row.number: row for row in rows if row.number in wanted}
+
     def _verified_customer(self, request: VerifyRequest) -> Verification:
-        row = self._client.customer(request.document.number)
+        number = request.document.number
+        row = self._written_customers.get(number) or self._client.customer(number)
         if row is None:
-            return Mismatch(f"Customer {request.document.number} is not in Visma.", "Correct the customer's link.")
+            return Mismatch(f"Customer {number} is not in Visma.", "Correct the customer's link.")
         self._snapshot.customers[row.number] = row
         return Verified(Document(CUSTOMER, row.number, row.etag))
 

@@ -1,18 +1,12 @@
-"""Open invoices with a running balance, and which of them a receipt settles (visma.md sections 2.4 and 9.17). Pure.
-
-Only released applications lower the balance that Visma reports; what our own drafts have promised is kept here.
-"""
+"""Open invoices as Visma shows them, and what our own drafts have promised of them (visma.md sections 2.4 and 9.17). Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from bookkeeping.matching import InvoiceCandidate, InvoiceMatch, match_invoices
-from bookkeeping.money import Money, total
-from bookkeeping.postings import Allocation, Posting
+from bookkeeping.money import Money
 from connector_resources.erp.contract import OpenInvoice, PostingWork
+from connector_resources.erp.invoice_book import Draft, InvoiceBook
 from connector_resources.erp.visma.documents import day_of, money
 from connector_resources.erp.visma.wire import InvoiceRow
 
@@ -20,96 +14,13 @@ from connector_resources.erp.visma.wire import InvoiceRow
 APPLICATIONS = "applications"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an unreleased payment of ours has promised, in minor units per invoice."""
-
-    number: str
-    applied: Mapping[str, int]
-
-
-class InvoiceBook:
-    """Open invoices by customer and by what a payer may quote. Copies share the index and have balances of their own."""
-
-    def __init__(self, invoices: Iterable[OpenInvoice] = ()) -> None:
-        self._invoices = {each.number: each for each in invoices}
-        self._balances: dict[str, int] = {}
-        self._reserved_by: dict[str, Draft] = {}
-        self._by_customer: dict[str, list[str]] = {}
-        self._by_reference: dict[str, list[str]] = {}
-        for number, invoice in self._invoices.items():
-            self._by_customer.setdefault(invoice.customer, []).append(number)
-            for key in {_coarse(name) for name in (number, *invoice.references)}:
-                self._by_reference.setdefault(key, []).append(number)
-
-    def copy(self) -> InvoiceBook:
-        twin = InvoiceBook()
-        twin._invoices, twin._by_customer, twin._by_reference = self._invoices, self._by_customer, self._by_reference
-        twin._balances, twin._reserved_by = dict(self._balances), dict(self._reserved_by)
-        return twin
-
-    def reserve(self, draft: Draft) -> None:
-        """Count an unreleased payment of ours, once."""
-        if draft.number not in self._reserved_by:
-            self._reserved_by[draft.number] = draft
-            for invoice, minor in draft.applied.items():
-                self._lower(invoice, minor)
-
-    def reserve_drafts(self, work: Sequence[PostingWork]) -> None:
-        """Count the receipts among `work` that were created and not released yet."""
-        for item in work:
-            steps = {done.step for done in item.done}
-            for done in item.done:
-                if done.step == "create" and "release" not in steps:
-                    self.reserve(Draft(done.document.number, read_applications(done.document.details)))
-
-    def take(self, allocations: Iterable[Allocation]) -> None:
-        """Lower the balances by what a receipt is about to settle."""
-        for each in allocations:
-            self._lower(each.invoice, each.amount.minor)
-
-    def of_customer(self, customer: str) -> list[InvoiceCandidate]:
-        return self._candidates(self._by_customer.get(customer, ()))
-
-    def quoted(self, reference: str) -> list[InvoiceCandidate]:
-        """Invoices of anybody that `reference` may mean, letter case, blanks and punctuation aside."""
-        return self._candidates(self._by_reference.get(_coarse(reference), ()))
-
-    def _lower(self, number: str, minor: int) -> None:
-        if number in self._invoices:
-            before = self._balances.get(number, self._invoices[number].open_amount.minor)
-            self._balances[number] = max(before - minor, 0)
-
-    def _candidates(self, numbers: Iterable[str]) -> list[InvoiceCandidate]:
-        return [self._candidate(self._invoices[number]) for number in numbers]
-
-    def _candidate(self, invoice: OpenInvoice) -> InvoiceCandidate:
-        minor = self._balances.get(invoice.number, invoice.open_amount.minor)
-        return InvoiceCandidate(
-            number=invoice.number,
-            customer=invoice.customer,
-            open_amount=Money(minor, invoice.open_amount.currency),
-            references=invoice.references,
-            due_on=invoice.due_on,
-        )
-
-
-def allocations_of(posting: Posting, amount: Money, customer: str, book: InvoiceBook) -> InvoiceMatch:
-    """The invoices a receipt settles: those decided before, else those its references name, else none."""
-    if posting.allocations:
-        rest = amount - total([each.amount for each in posting.allocations], amount.currency)
-        return InvoiceMatch(posting.allocations, rest, "given")
-    references = posting.invoices
-    if references:
-        # The rule with the whole list finds nothing else for the first reference: `quoted` is the wider net. It spares
-        # a shop's single customer with thousands of invoices a pass over all of them per receipt.
-        quick = match_invoices(references[:1], book.quoted(references[0]), amount, customer)
-        if quick.method == "reference":
-            return quick
-    own = book.of_customer(customer)
-    known = {each.number for each in own}
-    others = {each.number: each for name in references for each in book.quoted(name) if each.number not in known}
-    return match_invoices(references, [*own, *others.values()], amount, customer)
+def reserve_drafts(book: InvoiceBook, work: Sequence[PostingWork]) -> None:
+    """Count the receipts among `work` that were created and not released yet."""
+    for item in work:
+        steps = {done.step for done in item.done}
+        for done in item.done:
+            if done.step == "create" and "release" not in steps:
+                book.reserve(Draft(done.document.number, read_applications(done.document.details)))
 
 
 def open_invoice(row: InvoiceRow) -> OpenInvoice | None:
@@ -143,7 +54,3 @@ def read_applications(details: Mapping[str, str]) -> dict[str, int]:
         number, _, minor = part.rpartition("=")
         result[number] = result.get(number, 0) + int(minor)
     return result
-
-
-def _coarse(text: str) -> str:
-    return re.sub(r"[\W_]", "", text).casefold()

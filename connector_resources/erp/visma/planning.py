@@ -15,9 +15,10 @@ from bookkeeping.money import Money
 from bookkeeping.postings import MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
 from connector_resources.erp.contract import Complete, Document, Hold, Planned, PlannedSubmission, PostingWork
 from connector_resources.erp.exact_json import dump_exact
+from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
 from connector_resources.erp.visma import documents, journals, periods
 from connector_resources.erp.visma.attributes import attribute_change
-from connector_resources.erp.visma.invoices import InvoiceBook, allocations_of
+from connector_resources.erp.visma.invoices import reserve_drafts
 from connector_resources.erp.visma.journals import AccountUnmapped
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
 from connector_resources.erp.visma.wire import CustomerRow
@@ -53,7 +54,7 @@ class Planner:
     def plan(self, work: Sequence[PostingWork], snapshot: Snapshot) -> list[Planned]:
         """One answer per posting, in the given order. No invoice is promised twice, drafts of `work` included."""
         desk = _Desk(self._settings, self._connection, snapshot)
-        desk.open_invoices.reserve_drafts(work)
+        reserve_drafts(desk.open_invoices, work)
         return [desk.next(item) for item in work]
 
 

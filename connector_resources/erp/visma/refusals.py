@@ -2,109 +2,97 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from connector_resources.erp.contract import Rejected
+from connector_resources.erp.meanings import Meaning, rejection
 
 ALREADY_RELEASED = "already released"
-MESSAGE_CHARACTERS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    pattern: str
-    code: str
-    sentence: str
-    next_step: str
-
 
 _MEANINGS = (
-    _Meaning(
+    Meaning(
         r"AdjdRefNbr",
         "invoice_not_open",
         "the invoice is not there for this customer, is not released, or is closed",
         "Check the invoice and its customer in Visma, then release the posting: it is matched again.",
     ),
-    _Meaning(
+    Meaning(
         r"exceeds the balance|exceed the balance|exceeds the payment amount|exceed the available balance",
         "invoice_balance_too_low",
         "the invoice is open for less than the receipt settles",
         "Look for another payment on the invoice in Visma, then release the posting: it is matched again.",
     ),
-    _Meaning(
+    Meaning(
         r"(TaxID|TaxCategoryID) '.*' cannot be found",
         "vat_unknown",
         "the VAT id or category does not belong together, or to the customer's VAT zone",
         "Correct vat_codes or refund_vat_category in the connection file, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"period .*(closed|inactive)",
         "period_closed",
         "the financial period is closed or inactive",
         "Open the period in Visma or set closed_period to next_open_period, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"Cash account|Payment method",
         "cash_account_refused",
         "payment method, cash account and branch are not set up for each other",
         "Allow the payment method for the cash account in Visma, run `connector ping`, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"control account|manual entries",
         "account_refused",
         "the account takes no manual entries",
         "Choose another account in the connection file, run `connector ping`, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"[Ss]ubaccount",
         "subaccount_refused",
         "the subaccount is missing or unknown",
         "Set subaccount in the connection file, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"not linked to customer class",
         "attribute_not_linked",
         "the attribute does not belong to the customer's class",
         "Link the attribute to the customer class in Visma, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"VAT entry from the general ledger",
         "vat_entry_disabled",
         "VAT entry from the general ledger module is not enabled in this company",
         "Enable it in Visma or set fee_vat_mode to plain_line, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"status is 'Inactive'",
         "customer_inactive",
         "the customer is inactive",
         "Activate the customer in Visma, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"out of balance|control total",
         "journal_unbalanced",
         "the journal does not balance",
         "Report this with the posting's key; nothing was booked.",
     ),
-    _Meaning(
+    Meaning(
         r"cannot be voided",
         "void_refused",
         "the document is not in a state that can be voided",
         "A draft is deleted by hand in Visma; a released document may be in use by another one. Then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"[Nn]umber .*already exists|already exists",
         "number_taken",
         "a document with this number exists already",
         "Look at that document in Visma before anything is sent again.",
     ),
-    _Meaning(
+    Meaning(
         r"No license for this company",
         "no_licence",
         "the tenant is wrong or has no licence",
         "Check tenant_id in the connection file, then release the posting.",
     ),
-    _Meaning(
+    Meaning(
         r"cannot be found in the system",
         "unknown_in_visma",
         "something the document names does not exist there",
@@ -115,9 +103,4 @@ _MEANINGS = (
 
 def rejected(message: str, what: str) -> Rejected:
     """The refusal of `what` (a request in words) with Visma's own `message`."""
-    text = " ".join(message.split())[:MESSAGE_CHARACTERS]
-    for each in _MEANINGS:
-        if re.search(each.pattern, message):
-            return Rejected(each.code, f"{what}: {each.sentence}. Visma says: {text}", each.next_step)
-    said = f"Visma says: {text}" if text else "Visma gave no reason."
-    return Rejected("refused", f"{what} was refused. {said}", "Correct it in Visma, then release the posting.")
+    return rejection(message, what, "Visma", _MEANINGS)

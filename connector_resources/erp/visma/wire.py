@@ -132,6 +132,11 @@ class Country(Wire):
 
 
 class Address(Wire):
+    address_line1: str = Field(default="", alias="addressLine1")
+    address_line2: str = Field(default="", alias="addressLine2")
+    address_line3: str = Field(default="", alias="addressLine3")
+    city: str = ""
+    postal_code: str = ""
     country: Country = Country()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -29,10 +29,17 @@ CREATE, UPDATE = "create", "update"
 #: (resource type, action) -> the statuses after which the action is done, whoever did it (section 6.3).
 GOALS: Mapping[tuple[str, str], frozenset[str]] = {("payments", "cancel"): frozenset({"cancelled"})}
 #: resource type -> what its documents are called.
-DOCUMENT_KINDS: Mapping[str, str] = {"payments": "payment", "customers": "customer"}
+DOCUMENT_KINDS: Mapping[str, str] = {
+    "payments": "payment",
+    "customers": "customer",
+    "customer_bank_accounts": "customer_bank_account",
+}
+#: resource type -> the link its list can be narrowed by, to look for what we created.
+LISTED_BY: Mapping[str, str] = {"payments": "mandate", "customer_bank_accounts": "customer"}
 
-#: GoCardless decides these itself or rewrites them: a charge date is rolled to a working day, a text is shortened.
-_NOT_COMPARED = frozenset({"charge_date", "description", "reference", "retry_if_possible"})
+#: what of a created resource must be as we asked (section 6.2). The rest GoCardless decides itself or rewrites: a charge
+#: date is rolled to a working day, an account number is never shown again.
+COMPARED = frozenset({"amount", "currency", "links", "metadata"})
 #: fields whose values may stand in a reason; names and addresses of people may not.
 _SHOWN = frozenset({"amount", "currency"})
 _KEYS = uuid.UUID("6f0d3a52-6d9b-5c0e-9a51-3a3c1f7f2b64")
@@ -147,18 +154,23 @@ def read_request(planned: PlannedSubmission) -> Sent:
     raise ValueError(f"{planned.method} {planned.path} is no request of this connector")
 
 
-def differences(sent: Sent, resource: Json) -> list[str]:
-    """In what the resource is not what was asked for; empty when it is. Absent and null are the same (section 3.1)."""
+def differences(sent: Sent, resource: Json, compared: Collection[str] = COMPARED) -> list[str]:
+    """In what the resource is not what was asked for; empty when it is. Absent and null are the same (section 3.1).
+
+    Of a create only the fields `compared` count; an update must stand there with every field, an action with its goal.
+    """
     if sent.action not in (CREATE, UPDATE):
         goal = GOALS[sent.resource_type, sent.action]
         status = resource.get("status")
         return [] if status in goal else [f"it is {status}, not {' or '.join(sorted(goal))}"]
     found: list[str] = []
     for name, wanted in sent.fields.items():
+        if sent.action == CREATE and name not in compared:
+            continue
         if isinstance(wanted, dict):
             there = resource.get(name) or {}
             found += [_difference(f"{name}.{key}", value, there.get(key)) for key, value in wanted.items()]
-        elif name not in _NOT_COMPARED:
+        else:
             found.append(_difference(name, wanted, resource.get(name), is_shown=name in _SHOWN))
     return [difference for difference in found if difference]
 

@@ -11,8 +11,15 @@ from datetime import datetime, timedelta
 
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, OpenSubmission
 from connector_resources.errors import NotFound
-from connector_resources.gocardless.client import GoCardlessClient, Json
-from connector_resources.gocardless.writing.documents import CREATE, OUR_REFERENCE, Sent, differences, read_request
+from connector_resources.gocardless.client import Filter, GoCardlessClient, Json
+from connector_resources.gocardless.writing.documents import (
+    CREATE,
+    LISTED_BY,
+    OUR_REFERENCE,
+    Sent,
+    differences,
+    read_request,
+)
 
 #: up to so many mandates are listed one by one, and so many resources read one by one.
 FEW = 8
@@ -32,11 +39,15 @@ class Lookup:
     def find(self, submissions: Sequence[OpenSubmission]) -> list[Finding]:
         """One finding per submission, in order. Raises `NotSent`, `BadAnswer`."""
         sent = [read_request(each.planned) for each in submissions]
-        created = [each for each in sent if each.action == CREATE]
         since = min((each.claimed_at for each in submissions), default=None)
-        payments = self._payments(created, since - REACH_BACK) if created and since else []
+        candidates: dict[str, list[Json]] = {}
+        for resource_type in sorted({each.resource_type for each in sent if each.action == CREATE}):
+            assert since is not None, resource_type
+            created = [each for each in sent if each.action == CREATE and each.resource_type == resource_type]
+            candidates[resource_type] = self._candidates(resource_type, created, since - REACH_BACK)
         return [
-            self._created(request, payments) if request.action == CREATE else self._changed(request) for request in sent
+            self._created(each, candidates[each.resource_type]) if each.action == CREATE else self._changed(each)
+            for each in sent
         ]
 
     def one(self, resource_type: str, resource_id: str) -> Json | None:
@@ -51,9 +62,7 @@ class Lookup:
         found: dict[str, Json] = {}
         missing = set(ids)
         if len(missing) > FEW:
-            pages = 0
-            for page in self._client.list_pages(resource_type, created_from=created_from):
-                pages += 1
+            for pages, page in enumerate(self._client.list_pages(resource_type, created_from=created_from), start=1):
                 found.update((body["id"], body) for body in page if body["id"] in missing)
                 if pages >= len(missing) - len(found):
                     break
@@ -64,34 +73,32 @@ class Lookup:
                 found[resource_id] = body
         return found
 
-    def _payments(self, created: Sequence[Sent], since: datetime) -> list[Json]:
-        """Payments that may be those asked for: of their mandates when these are few, else all since then."""
-        assert all(each.resource_type == "payments" for each in created), created
-        mandates = sorted({str(each.fields["links"]["mandate"]) for each in created})
-        if len(mandates) > FEW:
-            pages = list(self._client.list_pages("payments", created_from=since))
-        else:
-            pages = [
-                page
-                for mandate in mandates
-                for page in self._client.list_pages("payments", created_from=since, mandate=mandate)
-            ]
-        return [body for page in pages for body in page]
+    def _candidates(self, resource_type: str, created: Sequence[Sent], since: datetime) -> list[Json]:
+        """What may be those asked for: of their mandates (or customers) when these are few, else all since then."""
+        link = LISTED_BY[resource_type]
+        owners = sorted({str(each.fields["links"][link]) for each in created})
+        narrowed: list[dict[str, Filter]] = [{}] if len(owners) > FEW else [{link: owner} for owner in owners]
+        return [
+            body
+            for filters in narrowed
+            for page in self._client.filtered_pages(resource_type, {**filters, "created_at": {"gte": since}})
+            for body in page
+        ]
 
-    def _created(self, sent: Sent, payments: Sequence[Json]) -> Finding:
-        hits = [body for body in payments if (body.get("metadata") or {}).get(OUR_REFERENCE) == sent.our_reference]
+    def _created(self, sent: Sent, candidates: Sequence[Json]) -> Finding:
+        hits = [body for body in candidates if (body.get("metadata") or {}).get(OUR_REFERENCE) == sent.our_reference]
         if not hits:
             return Absent()
         ids = ", ".join(str(body["id"]) for body in hits)
         if len(hits) > 1:
             return CannotTell(
-                f"GoCardless has several payments with the reference {sent.our_reference}: {ids}. Cancel or refund all "
+                f"GoCardless has several {sent.resource_type} with the reference {sent.our_reference}: {ids}. Undo all "
                 "but one, then release the posting."
             )
         differing = differences(sent, hits[0])
         if differing:
             return CannotTell(
-                f"Payment {ids} carries the reference {sent.our_reference}, but {'; '.join(differing)}. Look at it in "
+                f"{ids} carries the reference {sent.our_reference}, but {'; '.join(differing)}. Look at it in "
                 "GoCardless, then withdraw or release the posting."
             )
         return Found(self._document(sent.resource_type, hits[0]))
@@ -99,5 +106,7 @@ class Lookup:
     def _changed(self, sent: Sent) -> Finding:
         body = self.one(sent.resource_type, sent.resource_id)
         if body is None:
-            return CannotTell(f"{sent.resource_id} is not in GoCardless any more. Look at it, then withdraw the posting.")
+            return CannotTell(
+                f"{sent.resource_id} is not in GoCardless any more. Look at it, then withdraw the posting."
+            )
         return Absent() if differences(sent, body) else Found(self._document(sent.resource_type, body))

@@ -6,6 +6,7 @@ What it must know of customers is read beforehand; the same work and the same cu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bookkeeping.customer_rules import gocardless_fields
 from bookkeeping.postings import Posting, PostingKind
@@ -77,7 +78,8 @@ def _change(posting: Posting, present: Json | None) -> Planned:
             "Withdraw the posting.",
         )
     names = (str(present.get(name) or "") for name in ("company_name", "given_name", "family_name"))
-    fields = {k: v for k, v in gocardless_fields(posting, *names).items() if (v or None) != (present.get(k) or None)}
+    wanted = gocardless_fields(posting, *names)
+    fields: dict[str, Any] = {k: v for k, v in wanted.items() if (v or None) != (present.get(k) or None)}
     metadata = _metadata(posting, present)
     if isinstance(metadata, Hold):
         return metadata

@@ -118,7 +118,9 @@ class GoCardlessTarget:
     def _existing(self, planned: PlannedSubmission, sent: Sent, conflict: Conflict) -> Outcome:
         """The resource that a 409 names is ours if it says what we asked for, and never accepted otherwise."""
         try:
-            resource = self._client.get(sent.resource_type, conflict.conflicting_id) if conflict.conflicting_id else None
+            resource = (
+                self._client.get(sent.resource_type, conflict.conflicting_id) if conflict.conflicting_id else None
+            )
         except ConnectorError as error:
             raise Uncertain(
                 f"GoCardless says that {planned.summary} exists already, and it cannot be read ({conflict.conflicting_id}).",
@@ -129,7 +131,9 @@ class GoCardlessTarget:
             ) from error
         if resource is None:
             return rejected(conflict, planned.summary)
-        differing = documents.differences(sent, resource)
+        # The same bank account may have been entered by somebody else; it must only be the same customer's (section 6.3).
+        compared = {"links"} if conflict.code == "bank_account_exists" else documents.COMPARED
+        differing = documents.differences(sent, resource, compared)
         if not differing:
             return Posted(self._document(sent.resource_type, resource))
         return Rejected(

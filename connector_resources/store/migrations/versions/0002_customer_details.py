@@ -16,6 +16,8 @@ TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 def upgrade() -> None:
     op.add_column("erp_customers", sa.Column("address", TEXT, nullable=False, server_default="{}"))
+    # The ERP's list is read as a whole once more: an address that is merely unknown must not look like a changed one.
+    op.execute("DELETE FROM marks WHERE name = 'erp_customers'")
     op.create_table(
         "customer_agreements",
         sa.Column("connection", TEXT, nullable=False),

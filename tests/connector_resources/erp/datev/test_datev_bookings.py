@@ -9,7 +9,7 @@ import pytest
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Allocation, Line, Party, PostingKind, Side
 from connector_resources.erp.datev.bookings import rows_of
-from connector_resources.erp.datev.refusal import CannotBook
+from connector_resources.erp.refusal import CannotBook
 
 R = AccountRole
 KIND = PostingKind

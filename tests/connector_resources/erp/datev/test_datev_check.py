@@ -6,6 +6,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bookkeeping.money import Money
 from connector_resources.erp.datev.extf import BookingRow, Header, booking_line, file_chunks, row_line
@@ -197,3 +199,16 @@ def test_every_finding_is_reported_not_only_the_first():
     fields = booking_line(ROW).split(";")
     fields[0], fields[9], fields[10] = "0,00", "306", '"a b"'
     assert len(check(b"".join(file_chunks(HEADER, [";".join(fields)])), EXPECTED)) == 3
+
+
+@settings(max_examples=200, deadline=500)
+@given(st.integers(0, 253), st.text('";,a1ü \x01', max_size=40))
+def test_a_spoilt_debtor_row_is_judged_at_once(column, garbage):
+    """A row pattern that backtracks would need minutes for one wrong row."""
+    header = Header(DEBTORS, CREATED, 455148, 1, date(2026, 1, 1), 4, "03")
+    fields = row_line(DEBTORS, {1: "10042", 2: "Müller GmbH", 7: "2"}).split(";")
+    spoilt = garbage not in ("", '""')
+    if spoilt:
+        fields[column] = garbage
+    findings = codes(b"".join(file_chunks(header, [";".join(fields)])))
+    assert bool(findings) == spoilt or column in (0, 1, 3, 4, 5, 6, 7, 15, 17, 18, 19, 21, 32, 132, 243)

@@ -58,6 +58,12 @@ class TestUploads:
             assert (outcome.document.kind, outcome.document.number) == ("extf_batch", accepted.job_id)
             assert outcome.document.details["filename"] == dict(planned.headers)["Filename"]
 
+    @pytest.mark.parametrize(("wish", "wait"), [(0, 5), (30, 30)])
+    def test_the_first_look_waits_as_long_as_datev_wishes_and_five_seconds_at_least(self, office, build, wish, wait):
+        with office() as made:
+            made.centre.behaviour.retry_after_s = wish
+            assert made.connector.submit(batch(made, build.receipt())).poll_after_s == wait
+
     def test_what_is_sent_is_what_was_planned(self, office, build):
         with office() as made:
             planned = batch(made, build.receipt())

@@ -1,4 +1,4 @@
-"""The reason why a posting cannot become DATEV rows as it is; `documents` turns it into a hold for a person."""
+"""The reason why a posting cannot become documents of its ERP as it is; planning turns it into a hold for a person."""
 
 from __future__ import annotations
 

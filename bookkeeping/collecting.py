@@ -168,7 +168,9 @@ def _grouped(chosen: Sequence[Eligible], settings: CollectionSettings) -> tuple[
             if amount.minor >= (limits.smallest or 0):
                 orders.append(_order(batch, settings))
                 continue
-            reason = f"{amount} together is less than {Money(limits.smallest or 0, amount.currency)}, the least collected."
+            reason = (
+                f"{amount} together is less than {Money(limits.smallest or 0, amount.currency)}, the least collected."
+            )
             too_small += [NotEligible(each.invoice, "below_minimum", reason) for each in batch]
     return orders, too_small
 
@@ -194,7 +196,9 @@ def _order(members: Sequence[Eligible], settings: CollectionSettings) -> Order:
     single = len(parts) == 1
     shown = first.invoice.root if single else first.invoice.customer
     scheme = first.mandate.scheme or ""
-    on_statement = "" if scheme in settings.no_statement_reference else statement_reference(shown, scheme, first.attempt)
+    on_statement = (
+        "" if scheme in settings.no_statement_reference else statement_reference(shown, scheme, first.attempt)
+    )
     numbers = ", ".join(part.root for part in parts)
     return Order(
         reference=order_reference(parts, first.invoice.customer),

@@ -1,4 +1,4 @@
-"""What each bank-debit scheme allows of a collection: its currency, the amounts of one payment, the reference on the payer's statement.
+"""What each bank-debit scheme allows of a collection: its currency, the amounts of one payment, the payer's reference.
 
 Data and text rules only; whether an invoice is collected is decided in `eligibility`. Sources: gocardless.md sections 3.2
 (schemes), 3.3 (amounts, older and account-specific, therefore settings override them) and 3.4 (references).

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Literal
 
@@ -39,25 +39,54 @@ class CustomerDetails:
     country_code: str = ""
 
     def as_mapping(self) -> dict[str, str]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def differing(self, other: CustomerDetails) -> frozenset[str]:
         """Fields in which the two differ by more than case and blanks."""
         mine, others = self.as_mapping(), other.as_mapping()
-        return frozenset(name for name in mine if _comparable(name, mine[name]) != _comparable(name, others[name]))
+        return frozenset(name for name in mine if not _same(name, mine[name], others[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a side was last seen to say, and the values it was sent since, per detail, that were not seen there yet."""
+
+    seen: CustomerDetails
+    sent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def changed(self, now: CustomerDetails) -> frozenset[str]:
+        """Details that somebody changed there: neither as they were seen, nor as we sent them. Names never vanish."""
+        values = now.as_mapping()
+        return frozenset(
+            name
+            for name in now.differing(self.seen)
+            if (values[name] or name in CLEARABLE)
+            and not any(_same(name, values[name], sent) for sent in self.sent.get(name, ()))
+        )
+
+    def after(self, now: CustomerDetails, telling: Mapping[str, str]) -> Known:
+        """With `now` seen and `telling` sent. What was seen to arrive is forgotten, and what a change there overtook."""
+        values, changed = now.as_mapping(), self.changed(now)
+        waiting: dict[str, tuple[str, ...]] = {}
+        for name, sent in self.sent.items():
+            arrived = [place for place, value in enumerate(sent) if _same(name, value, values[name])]
+            waiting[name] = () if name in changed else sent[arrived[-1] + 1 :] if arrived else sent
+        for name, value in telling.items():
+            waiting[name] = (*waiting.get(name, ()), value)
+        return Known(now, {name: sent for name, sent in waiting.items() if sent})
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What each side was last known to say, and which ERP number GoCardless was told.
+    """What each side is known to say, and which ERP number GoCardless was told.
 
     `erp` is None where the ERP's customers cannot be read. `revision` counts what was sent, so that a value that comes
     back later is another change, with another posting key.
     """
 
     gocardless_customer: str
-    gocardless: CustomerDetails
-    erp: CustomerDetails | None = None
+    gocardless: Known
+    erp: Known | None = None
     number: str = ""
     revision: int = 0
 
@@ -124,7 +153,7 @@ def align_customer(
     A customer whose ERP number is shared by several payers is told its number, never the details of the others.
     """
     now = details_of(sides.customer)
-    before = agreement or Agreement(sides.customer.id, now, sides.erp)
+    before = agreement or Agreement(sides.customer.id, Known(now), Known(sides.erp) if sides.erp else None)
     to_gocardless, to_erp = _directions(sides, now, before, policy)
     if to_gocardless:
         to_gocardless |= _still_different(unsent_to_gocardless, now, sides.erp)
@@ -133,7 +162,8 @@ def align_customer(
     number = sides.number if policy.to_gocardless != "off" else before.number
     tell_number = number != before.number and sides.customer.metadata.get(policy.metadata_key) != number
     revision = before.revision + bool(to_gocardless or to_erp or tell_number)
-    after = replace(before, gocardless=now, erp=sides.erp or before.erp, number=number, revision=revision)
+    gocardless, erp = _known_after(sides, now, before, to_gocardless, to_erp)
+    after = replace(before, gocardless=gocardless, erp=erp, number=number, revision=revision)
     first = second = None
     if to_gocardless or tell_number:
         told = (policy.metadata_key, number, before.number) if tell_number else None
@@ -149,22 +179,57 @@ def changed_details(posting: Posting) -> tuple[str, ...]:
     return tuple(posting.facts.get("changed", "").split())
 
 
+def carries(newer: Posting, older: Posting) -> bool:
+    """Whether `newer` sends everything that `older` would, so that `older` need not be sent at all."""
+    if (newer.kind, newer.subject) != (older.kind, older.subject):
+        return False
+    details, tells_number = changed_details(older), "metadata_key" in older.facts
+    if not details and not tells_number:
+        return False
+    return set(details) <= set(changed_details(newer)) and (not tells_number or "metadata_key" in newer.facts)
+
+
+def superseded(postings: Sequence[Posting]) -> dict[str, str]:
+    """Key of every posting that a later one of the list carries as well -> key of the later one."""
+    found: dict[str, str] = {}
+    by_subject: dict[tuple[PostingKind, str], list[Posting]] = {}
+    for posting in postings:
+        group = by_subject.setdefault((posting.kind, posting.subject), [])
+        found.update((older.key, posting.key) for older in group if carries(posting, older))
+        group.append(posting)
+    return found
+
+
 def _directions(
     sides: Sides, now: CustomerDetails, before: Agreement, policy: CustomerPolicy
 ) -> tuple[frozenset[str], frozenset[str]]:
     """(details for GoCardless, details for the ERP)."""
     if sides.is_shared:
         return frozenset(), frozenset()
-    there = now.as_mapping()
-    by_gocardless = frozenset(f for f in now.differing(before.gocardless) if there[f] or f in CLEARABLE)
-    if sides.erp is None or before.erp is None:
+    by_gocardless = before.gocardless.changed(now)
+    if sides.erp is None:
         return frozenset(), by_gocardless if policy.to_erp == "details" else frozenset()
-    here = sides.erp.as_mapping()
-    by_erp = frozenset(f for f in sides.erp.differing(before.erp) if here[f] or f in CLEARABLE)
+    by_erp = before.erp.changed(sides.erp) if before.erp is not None else frozenset()
     differing = sides.erp.differing(now)
     to_gocardless = by_erp & differing if policy.to_gocardless == "details" else frozenset()
     to_erp = by_gocardless & differing - to_gocardless if policy.to_erp == "details" else frozenset()
     return to_gocardless, to_erp
+
+
+def _known_after(
+    sides: Sides, now: CustomerDetails, before: Agreement, to_gocardless: Collection[str], to_erp: Collection[str]
+) -> tuple[Known, Known | None]:
+    """GoCardless and the ERP as they are known once the new postings are planned."""
+    there = now.as_mapping()
+    gocardless = before.gocardless
+    if sides.erp is None:
+        return gocardless.after(now, {}), before.erp
+    here = sides.erp.as_mapping()
+    erp = before.erp or Known(sides.erp)
+    return (
+        gocardless.after(now, {name: here[name] for name in to_gocardless}),
+        erp.after(sides.erp, {name: there[name] for name in to_erp}),
+    )
 
 
 def _still_different(names: Collection[str], now: CustomerDetails, erp: CustomerDetails | None) -> frozenset[str]:
@@ -234,6 +299,7 @@ def _digest(content: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
 
 
-def _comparable(field: str, text: str) -> str:
-    """Blanks and case are no change; in a postal code blanks mean nothing at all."""
-    return ("" if field == "postal_code" else " ").join(text.split()).casefold()
+def _same(name: str, one: str, other: str) -> bool:
+    """Blanks and case are no difference; in a postal code blanks mean nothing at all."""
+    glue = "" if name == "postal_code" else " "
+    return glue.join(one.split()).casefold() == glue.join(other.split()).casefold()

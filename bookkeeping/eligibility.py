@@ -44,6 +44,8 @@ class AttemptState(StrEnum):
 
 #: states in which money of the invoice was taken, or may still be.
 LIVE = frozenset({AttemptState.PLANNED, AttemptState.HELD, AttemptState.IN_FLIGHT, AttemptState.COLLECTED})
+#: states of a collection that is still on its way.
+WITHOUT_END = LIVE - {AttemptState.COLLECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ class CollectionSettings:
     grouped: bool = False
     issued_from: date | None = None
     document_types: frozenset[str] = frozenset({"invoice"})
-    retry: RetryPolicy = RetryPolicy()
-    limits: LimitSettings = LimitSettings()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     no_statement_reference: frozenset[str] = frozenset({"bacs"})
 
 
@@ -333,7 +335,9 @@ def _earlier_attempts_allow(case: _Case) -> NotEligible | None:
     if last.state is AttemptState.CANCELLED:
         return case.no("cancelled_by_a_person", f"{what} was cancelled at GoCardless{because}.", _BY_A_PERSON)
     if last.cause not in retry.causes:
-        return case.no("failed_for_good", f"{what} failed{because}; collections.retry.causes leaves it out.", _BY_A_PERSON)
+        return case.no(
+            "failed_for_good", f"{what} failed{because}; collections.retry.causes leaves it out.", _BY_A_PERSON
+        )
     failures = sum(each.state is AttemptState.FAILED for each in attempts)
     if failures >= retry.attempts:
         return case.no("attempts_used_up", f"It failed {failures} times, last as {what}{because}.", _BY_A_PERSON)

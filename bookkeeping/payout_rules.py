@@ -10,7 +10,6 @@ from datetime import date
 
 from bookkeeping.drafting import draft, event_facts, fx_facts
 from bookkeeping.entities import Event, Payout, PayoutItem
-from bookkeeping.money import Money
 from bookkeeping.occurrences import OccurrenceKind, occurrence_of
 from bookkeeping.payment_rules import ReceiptState
 from bookkeeping.payout_lines import bank_amount, payout_lines, signed_line, suspense_payments
@@ -30,21 +29,17 @@ def decide_payout(
     booked: Sequence[Posting],
     booked_payments: Mapping[str, ReceiptState],
     settings: BookSettings,
-    *,
-    clearing_value: Money | None = None,
 ) -> Verdict:
     """The postings the payout's books still lack, and a decision for every undecided event.
 
     items            all items of the payout; while they do not prove it, its deposit waits with every reason
     booked_payments  receipt state per payment id; items of a payment that never had a receipt go to SUSPENSE
-    clearing_value   of a converted payout: what its items were booked at in the bank's currency (`conversion`)
 
     A same-currency payout is deposited when it is paid, a converted one when its rate is final, dated by its arrival.
     """
     events = ordered(story)
     steps = _steps(payout, items, events, decided, settings)
-    documents = _documents(payout, items, events, booked_payments, settings, clearing_value)
-    return settle(steps, payout.id, decided, booked, documents)
+    return settle(steps, payout.id, decided, booked, _documents(payout, items, events, booked_payments, settings))
 
 
 def is_converted(payout: Payout) -> bool:
@@ -112,7 +107,6 @@ def _documents(
     events: Sequence[Event],
     booked_payments: Mapping[str, ReceiptState],
     settings: BookSettings,
-    clearing_value: Money | None,
 ) -> Documents:
     common = {
         "payout": payout.id,
@@ -137,10 +131,7 @@ def _documents(
             event, PostingKind.PAYOUT, payout.id, settings,
             what="GoCardless payout", details=(payout.reference,), day=first_arrival(event),
             lines=payout_lines(payout, items, suspense, settings),
-            facts={
-                **common, **_totals(payout, items), **event_facts(event), "suspense_payments": ",".join(suspense),
-                "clearing_base": str(clearing_value.major) if clearing_value else None,
-            },
+            facts={**common, **_totals(payout, items), **event_facts(event), "suspense_payments": ",".join(suspense)},
         )  # fmt: skip
 
     def bounce(event: Event, deposited: Posting | None) -> Posting:

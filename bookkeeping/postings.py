@@ -57,16 +57,26 @@ class PostingKind(StrEnum):
     COLLECTION = "collection"
     COLLECTION_CANCEL = "collection_cancel"
     GOCARDLESS_CUSTOMER = "gocardless_customer"
+    MANDATE_SETUP = "mandate_setup"
+    INVOICE_STATUS = "invoice_status"
 
 
 #: Kinds without lines: master data written back to the ERP through the same protocol, never a booking.
 MASTER_DATA_KINDS = frozenset({PostingKind.MANDATE_STATUS, PostingKind.CUSTOMER})
 
-#: Kinds without lines that are written to GoCardless: collections, and what the ERP knows better of a customer.
-GOCARDLESS_KINDS = frozenset({PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.GOCARDLESS_CUSTOMER})
+#: Kinds without lines that are written to GoCardless: collections, mandate set-ups, what the ERP knows better of a customer.
+GOCARDLESS_KINDS = frozenset(
+    {
+        PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.MANDATE_SETUP,
+        PostingKind.GOCARDLESS_CUSTOMER,
+    }
+)  # fmt: skip
 
-#: Kinds that are written to the ERP.
-ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS
+#: Without lines: how an invoice's collection stands, for ERPs that can show it on the receivable (`Traits.kinds` says so).
+INVOICE_KINDS = frozenset({PostingKind.INVOICE_STATUS})
+
+#: Kinds that are written to every ERP.
+ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS - INVOICE_KINDS
 
 #: Kinds that move a payout's money; they wait for the payout proof.
 PAYOUT_KINDS = frozenset({PostingKind.PAYOUT, PostingKind.PAYOUT_REVERSAL, PostingKind.PAYOUT_REPEAT})

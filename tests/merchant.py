@@ -127,3 +127,9 @@ class Merchant:
 
     def tick(self, span: timedelta = MINUTE) -> None:
         self.world.clock.advance(span)
+
+    def confirm_rate(self, payout: Record) -> None:
+        """The bank's exchange rate of a converted payout becomes known."""
+        with self.world.lock:
+            self.world.payout_desk.confirm_fx(payout, self.world.exchange_rate(payout.body["currency"], "EUR"))
+        self.tick()

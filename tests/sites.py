@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from bookkeeping.postings import Side
 from bookkeeping.settings import activity_day
 from connector_resources.gocardless.polling import EventPoll, PollResult
 from connector_resources.posting.protocol import PostingReport
@@ -68,6 +69,10 @@ class Site:
     def run_new(self) -> PostingReport:
         """What the sensors start: the event poll, then a run that looks only at what is new."""
         self.poll()
+        return self.run_inbox()
+
+    def run_inbox(self) -> PostingReport:
+        """A run that looks only at the events that were delivered and not decided."""
         return self.at.run(DAY, LAST, only_new=True)
 
     def poll(self) -> PollResult:
@@ -111,6 +116,20 @@ class Site:
     def books(self) -> Books:
         assert isinstance(self.at.erp, DatevApp)
         return self.at.erp.datacentre.books("455148-1")
+
+    def balances(self) -> dict[tuple[str, str, str], int]:
+        """What all postings together say: net minor units per (role, GoCardless customer, currency), zeros left out."""
+        sums: Counter[tuple[str, str, str]] = Counter()
+        for row in self.at.runtime.store.ledger.of_day(self.name, date.min, date.max):
+            for line in row.posting.lines:
+                payer = (line.party.gocardless_customer or "") if line.party else ""
+                sign = 1 if line.side is Side.DEBIT else -1
+                sums[str(line.role), payer, line.amount.currency] += sign * line.amount.minor
+        return {key: minor for key, minor in sums.items() if minor}
+
+    def waiting(self) -> list[str]:
+        """Actions of the events that nobody has decided yet."""
+        return [event.action for event in self.inbox.new_events(self.name, date.min, date.max)]
 
     def clearing(self, currency: str = "EUR") -> int:
         """The ERP's own balance of the clearing account, minor units."""
@@ -165,16 +184,18 @@ def _datev_documents(books: Books) -> Counter[tuple[Any, ...]]:
 
 
 @contextlib.contextmanager
-def visma_site(home: Path, *, customers: int = KNOWN_CUSTOMERS, **overrides: Any) -> Iterator[Site]:
-    """`customers` of the merchant exist in the company, as 10001 and so on."""
-    world = evening_world(MORNING, **overrides.pop("world", {}))
-    company = evening_company(customers, world.clock)
-    with visma_installation(home, world, company, **overrides) as at:
-        yield Site(at, Merchant(world))
+def visma_site(
+    home: Path, *, customers: int = KNOWN_CUSTOMERS, merchant: Merchant | None = None, **overrides: Any
+) -> Iterator[Site]:
+    """`customers` of the merchant exist in the company, as 10001 and so on. Several sites may share a merchant."""
+    merchant = merchant or Merchant(evening_world(MORNING))
+    company = evening_company(customers, merchant.world.clock)
+    with visma_installation(home, merchant.world, company, **overrides) as at:
+        yield Site(at, merchant)
 
 
 @contextlib.contextmanager
-def datev_site(home: Path, **overrides: Any) -> Iterator[Site]:
-    world = evening_world(MORNING, **overrides.pop("world", {}))
-    with datev_installation(home, world, datacentre(world.clock), **overrides) as at:
-        yield Site(at, Merchant(world))
+def datev_site(home: Path, *, merchant: Merchant | None = None, **overrides: Any) -> Iterator[Site]:
+    merchant = merchant or Merchant(evening_world(MORNING))
+    with datev_installation(home, merchant.world, datacentre(merchant.world.clock), **overrides) as at:
+        yield Site(at, merchant)

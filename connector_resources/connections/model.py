@@ -9,11 +9,13 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bookkeeping.customer_rules import CustomerPolicy
 from bookkeeping.settings import BookSettings
-from connector_resources.erp.registry import ErpSettings
+from connector_resources.connections.collections import CollectionsSection
+from connector_resources.connections.section import Section
+from connector_resources.erp.registry import ErpSettings, erp_kind
 
 CONNECTION_NAME = r"^[a-z][a-z0-9_]{1,39}$"
 VAULT_NAME = r"^[a-z][a-z0-9_]{1,59}$"
@@ -23,12 +25,6 @@ VaultName = Annotated[str, Field(pattern=VAULT_NAME)]
 API_BASE = {"live": "https://api.gocardless.com", "sandbox": "https://api-sandbox.gocardless.com"}
 OAUTH_BASE = {"live": "https://connect.gocardless.com", "sandbox": "https://connect-sandbox.gocardless.com"}
 DASHBOARD_BASE = {"live": "https://manage.gocardless.com", "sandbox": "https://manage-sandbox.gocardless.com"}
-
-
-class Section(BaseModel):
-    """A part of the file: unknown fields are errors, because a misspelt setting must not be ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PartnerApp(Section):
@@ -165,6 +161,14 @@ class Connection(Section):
     customers: CustomersSection = CustomersSection()
     polling: PollingSection = PollingSection()
     webhook: WebhookSection = WebhookSection()
+    collections: CollectionsSection = CollectionsSection()
+
+    @model_validator(mode="after")
+    def _collects_only_where_it_can(self) -> Self:
+        traits = erp_kind(self.erp.kind).traits
+        if self.collections.enabled and not traits.collects:
+            raise ValueError(f"collections.enabled: invoices of {traits.label} cannot be collected; leave it out")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

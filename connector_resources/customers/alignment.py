@@ -16,10 +16,11 @@ from bookkeeping.customer_rules import (
     CustomerDetails,
     Sides,
     align_customer,
+    carries,
     changed_details,
 )
 from bookkeeping.entities import Customer
-from bookkeeping.postings import Posting, PostingKind
+from bookkeeping.postings import PostingKind
 from connector_resources.connections.model import Connection
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.gocardless.wire import customer_of
@@ -97,7 +98,8 @@ class CustomerAlignment:
             for aligned, unsent in changes:
                 for posting in filter(None, (aligned.to_gocardless, aligned.to_erp)):
                     self._store.ledger.plan(self._name, [posting], within=transaction)
-                    replaced = [row.posting.key for row in unsent if _is_carried(row, posting)]
+                    held = [row.posting for row in unsent if row.state == PostingState.HELD.value]
+                    replaced = [older.key for older in held if carries(posting, older)]
                     if replaced:
                         note = f"the newer {posting.key} carries this change"
                         self._store.ledger.withdraw(self._name, replaced, by="connector", note=note, within=transaction)
@@ -144,12 +146,3 @@ def _details(row: ErpCustomer) -> CustomerDetails:
 
 def _unsent_details(rows: Iterable[LedgerRow], kind: PostingKind) -> frozenset[str]:
     return frozenset(name for row in rows if row.posting.kind is kind for name in changed_details(row.posting))
-
-
-def _is_carried(row: LedgerRow, newer: Posting) -> bool:
-    """True for a held posting whose details the newer one sends as well; one that tells a number stays."""
-    older = row.posting
-    details = set(changed_details(older))
-    tells_number = bool(older.facts.get("metadata_key")) and not newer.facts.get("metadata_key")
-    is_same = older.kind is newer.kind and row.state == PostingState.HELD.value
-    return is_same and bool(details) and details <= set(changed_details(newer)) and not tells_number

@@ -247,7 +247,10 @@ class ErpCustomer:
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """An open receivable. `references` are all fields a payer may quote (number, external reference, KID …)."""
+    """An open receivable. `references` are all fields a payer may quote (number, external reference, KID …).
+
+    `reopens` is the invoice that an item of our own journal opened again, as some ERPs show a receipt taken back.
+    """
 
     number: str
     customer: str
@@ -258,6 +261,7 @@ class OpenInvoice:
     references: tuple[str, ...] = ()
     document_type: str = "invoice"
     on_hold: bool = False
+    reopens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from typing import Any
 
 from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.gocardless.wire import event_of
-from connector_resources.store.inbox import EventOrigin
+from connector_resources.store.inbox import DayOf, EventOrigin
 from connector_resources.store.store import Store
 
 Json = dict[str, Any]
 
 
 def attribute_bounces(
-    store: Store, client: GoCardlessClient, connection: str, bounces: Iterable[EventOrigin]
+    store: Store, client: GoCardlessClient, connection: str, bounces: Iterable[EventOrigin], *, day_of: DayOf
 ) -> list[Json]:
     """Attribute each bounce that names only its creditor; returns the bounced payouts as GoCardless shows them now."""
     seen: list[Json] = []
@@ -30,6 +30,10 @@ def attribute_bounces(
         seen.extend(bounced)
         own = [p for p in store.entities.all(connection, "payouts") if p["links"].get("creditor") == creditor]
         stories = store.inbox.story(connection, sorted({p["id"] for p in (*bounced, *own)}))
+        for payout in (p["id"] for p in bounced if not stories.get(p["id"])):
+            # The list of a payout's events holds those of its payments, too.
+            stories[payout] = [e for e in client.story("payouts", payout) if e["resource_type"] == "payouts"]
+            store.inbox.drop_polled(connection, stories[payout], day_of=day_of)
         for event in sorted(events, key=lambda e: (e.created_at, e.event_id)):
             fitting = {
                 *(p["id"] for p in bounced if _paid_then_bounced(stories.get(p["id"], []), event.created_at)),

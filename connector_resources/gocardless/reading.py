@@ -6,10 +6,11 @@ those resources, by id or by a narrow window of events, whichever costs fewer ca
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from bookkeeping.payout_proof import prove
@@ -17,7 +18,7 @@ from bookkeeping.settings import activity_day
 from connector_resources.connections.model import Connection
 from connector_resources.gocardless.bounces import attribute_bounces
 from connector_resources.gocardless.client import GoCardlessClient
-from connector_resources.gocardless.fetch_plan import FetchPlan, plan_fetch
+from connector_resources.gocardless.fetch_plan import plan_fetch
 from connector_resources.gocardless.windows import read_events
 from connector_resources.gocardless.wire import payout_item_of, payout_of
 from connector_resources.posting.planning import SLICE, Scope, days_subjects, slices
@@ -35,6 +36,11 @@ READ_TYPES = {
     "instalment_schedules": None,
 }
 
+#: resource type -> events that take back what an earlier one brought, and those earlier ones.
+TAKEN_BACK = {
+    "payments": (("failed", "charged_back", "chargeback_cancelled"), ("confirmed", "paid_out")),
+    "refunds": (("failed", "bounced", "funds_returned"), ("paid",)),
+}
 #: up to so many missing resources are fetched one by one before listing is considered.
 FEW = 8
 
@@ -82,7 +88,7 @@ class Reader:
         if not scope.only_new:
             start, end = self._window(scope.first_day, scope.last_day)
             for resource_type, include in READ_TYPES.items():
-                self._read_events(resource_type, include, start, end, report)
+                deque(self._read_events(resource_type, include, start, end, report), maxlen=0)
         counts = self._store.inbox.count(self._name, scope.first_day, scope.last_day)
         report.counts["events of these days"] = counts.total
         report.counts["not yet processed"] = counts.new
@@ -92,41 +98,48 @@ class Reader:
         return report
 
     def payments(self, scope: Scope) -> ReadReport:
-        return self._refresh("payments", scope)
+        """The days' payments, and the earlier story of those that were taken back."""
+        report = self._refresh("payments", scope)
+        return self._complete_stories("payments", scope, report)
 
     def mandates(self, scope: Scope) -> ReadReport:
         return self._refresh("mandates", scope)
 
     def refunds(self, scope: Scope) -> ReadReport:
-        report = self._refresh("refunds", scope)
+        """The days' refunds, the earlier story of those that came back, and the payments they belong to."""
+        report = self._complete_stories("refunds", scope, self._refresh("refunds", scope))
         return self._fill(report, "payments", (r.get("payment") for r in self._links("refunds", scope)))
 
     def subscriptions(self, scope: Scope) -> ReadReport:
         return self._refresh("subscriptions", scope)
 
     def payouts(self, scope: Scope) -> ReadReport:
-        """The payouts of the days, and those behind bounces that name only their creditor."""
+        """The payouts of the days, and those that bounced: a bounce is news of the payout that only its creditor tells."""
         creditors = self._subjects("creditors", scope)
         bounces = [
             event
             for event in self._store.inbox.about(self._name, creditors)
             if event.action == "bounced_payout" and event.subject.startswith("CR")
         ]
-        bounced = attribute_bounces(self._store, self._client, self._name, bounces)
+        bounced = attribute_bounces(self._store, self._client, self._name, bounces, day_of=self._day_of)
         report = self._refresh("payouts", scope)
         self._keep("payouts", bounced, report)
+        seen = {body["id"] for body in bounced}
+        self._fetch_each("payouts", [key for key in creditors if key.startswith("PO") and key not in seen], report)
         return report
 
     def customers(self, scope: Scope) -> ReadReport:
-        """The mandates behind the days' payments, the customers behind all their mandates, and new customers."""
+        """The mandates behind the days' payments and refunds, the customers behind all mandates, and new customers."""
         report = ReadReport("customers")
         before = self._client.calls
-        for ids in slices(self._subjects("payments", scope), SLICE):
+        refunds = self._links("refunds", scope)
+        refunded = (links["payment"] for links in refunds if "payment" in links)
+        for ids in slices(chain(self._subjects("payments", scope), refunded), SLICE):
             payments = self._store.entities.get(self._name, "payments", ids)
-            self._fill(report, "mandates", (p["links"].get("mandate") for p in payments.values()))
-            self._fill_customers(report, (p["links"].get("mandate") for p in payments.values()))
+            self._fill_payers(report, [p["links"].get("mandate") for p in payments.values()])
+        self._fill_payers(report, [links.get("mandate") for links in refunds])
         for ids in slices(self._subjects("mandates", scope), SLICE):
-            self._fill_customers(report, ids)
+            self._fill_payers(report, ids)
         if not scope.only_new:
             for page in self._listed_customers(scope):
                 self._keep("customers", page, report)
@@ -155,7 +168,7 @@ class Reader:
             items = self._store.entities.payout_items(self._name, payout_id) or []
             report.counts.update(str(item["type"]) for item in items)
             report.sample.append({"payout": payout_id, "items": len(items)})
-            self._know_payments(sorted({p for i in items if (p := i["links"].get("payment"))}), report)
+            self._know_payments(payout_id, sorted({p for i in items if (p := i["links"].get("payment"))}), report)
         report.calls = self._client.calls - before
         return report
 
@@ -182,43 +195,64 @@ class Reader:
 
     def _read_events(
         self, resource_type: str, include: str | None, start: datetime, end: datetime, report: ReadReport
-    ) -> None:
+    ) -> Iterator[str]:
+        """Store the events of a window with the resources they name; gives the ids of those."""
         for page in read_events(self._client, start, end, resource_type=resource_type, include=include):
-            new = self._store.inbox.drop_polled(self._name, page.events, day_of=self._day_of)
-            report.counts["events that no webhook had brought"] += new
+            self._drop(page.events, report)
             if include is not None and page.linked:
                 self._keep(resource_type, page.linked, report)
+                yield from (body["id"] for body in page.linked)
 
-    def _know_payments(self, payment_ids: Sequence[str], report: ReadReport) -> None:
-        """A payout may name payments whose events never reached us: read their stories, so that nothing is unexplained."""
+    def _know_payments(self, payout_id: str, payment_ids: Sequence[str], report: ReadReport) -> None:
+        """Of a payment in a payout we must know that it was collected, also when no event of that ever reached us."""
         for ids in slices(payment_ids, SLICE):
             known = self._store.inbox.story(self._name, ids)
-            strangers = [key for key in ids if not any(_is_receipt(body) for body in known.get(key, []))]
-            if not strangers:
+            strangers = [key for key in ids if not any(_is_collected(body) for body in known.get(key, []))]
+            unread = self._store.entities.missing(self._name, "payments", ids)
+            if not strangers and not unread:
                 continue
-            self._fill(report, "payments", strangers)
-            bodies = self._store.entities.get(self._name, "payments", strangers)
-            self._fill(report, "mandates", (b["links"].get("mandate") for b in bodies.values()))
-            self._fill_customers(report, (b["links"].get("mandate") for b in bodies.values()))
-            self._read_stories(strangers, bodies, report)
+            self._fill(report, "payments", unread)
+            bodies = self._store.entities.get(self._name, "payments", [*strangers, *unread])
+            self._fill_payers(report, [b["links"].get("mandate") for b in bodies.values()])
+            if strangers:
+                self._read_stories(payout_id, strangers, bodies, report)
 
-    def _read_stories(self, ids: Sequence[str], bodies: dict[str, dict[str, Any]], report: ReadReport) -> None:
+    def _read_stories(
+        self, payout_id: str, ids: Sequence[str], bodies: dict[str, dict[str, Any]], report: ReadReport
+    ) -> None:
         if len(ids) <= FEW:
             for key in ids:
-                events = [e for page in self._client.list_pages("events", payment=key) for e in page]
-                report.counts["events that no webhook had brought"] += self._store.inbox.drop_polled(
-                    self._name, events, day_of=self._day_of
-                )
+                for events in self._client.list_pages("events", payment=key):
+                    self._drop(events, report)
             return
         created = [datetime.fromisoformat(body["created_at"]) for body in bodies.values()]
-        if created:
-            until = datetime.now(UTC) + timedelta(days=1)
-            for page in read_events(
-                self._client, min(created), until, resource_type="payments", action="confirmed", include="payment"
-            ):
-                new = self._store.inbox.drop_polled(self._name, page.events, day_of=self._day_of)
-                report.counts["events that no webhook had brought"] += new
-                self._keep("payments", page.linked, report)
+        payout = self._store.entities.get(self._name, "payouts", [payout_id])[payout_id]
+        # What a payout holds was collected before the payout was made.
+        until = datetime.fromisoformat(payout["created_at"]) + timedelta(days=1)
+        for page in read_events(
+            self._client, min(created), until, resource_type="payments", action="confirmed", include="payment"
+        ):
+            self._drop(page.events, report)
+            self._keep("payments", page.linked, report)
+
+    def _complete_stories(self, resource_type: str, scope: Scope, report: ReadReport) -> ReadReport:
+        """Read what came before our first event of a resource: was it in the books when it was taken back?"""
+        taken_back, brought = TAKEN_BACK[resource_type]
+        before = self._client.calls
+        ended = self._store.inbox.subjects(
+            self._name, scope.first_day, scope.last_day, only_new=scope.only_new, resource_type=resource_type,
+            actions=taken_back,
+        )  # fmt: skip
+        for ids in slices(ended, SLICE):
+            for key, story in self._store.inbox.story(self._name, ids).items():
+                if {event["action"] for event in story}.isdisjoint(("created", *brought)):
+                    self._drop(self._client.story(resource_type, key), report)
+        report.calls += self._client.calls - before
+        return report
+
+    def _drop(self, events: Sequence[dict[str, Any]], report: ReadReport) -> None:
+        new = self._store.inbox.drop_polled(self._name, events, day_of=self._day_of)
+        report.counts["events that no webhook had brought"] += new
 
     # --- resources -------------------------------------------------------------------------------------------------
 
@@ -236,14 +270,15 @@ class Reader:
         return report
 
     def _fetch_new(self, resource_type: str, scope: Scope, report: ReadReport) -> None:
-        plan: FetchPlan = plan_fetch(
-            self._store.inbox.new_subjects(self._name, scope.first_day, scope.last_day, resource_type),
-            lambda start, end: self._store.inbox.events_in_window(self._name, start, end),
+        wanted = self._store.inbox.new_subjects(self._name, scope.first_day, scope.last_day, resource_type)
+        plan = plan_fetch(
+            wanted, lambda start, end: self._store.inbox.events_in_window(self._name, start, end, resource_type)
         )
-        self._fetch_each(resource_type, plan.ids, report)
-        include = READ_TYPES[resource_type]
+        seen: set[str] = set()
         for start, end in plan.windows:
-            self._read_events(resource_type, include, start, end, report)
+            seen.update(self._read_events(resource_type, READ_TYPES[resource_type], start, end, report))
+        # A webhook may be quicker than the list of events.
+        self._fetch_each(resource_type, [key for key in wanted if key not in seen], report)
 
     def _fill(self, report: ReadReport, resource_type: str, ids: Iterable[str | None]) -> ReadReport:
         """Fetch what the store does not hold yet: one by one when few, else by listing, newest first."""
@@ -269,8 +304,10 @@ class Reader:
         if bodies:
             self._keep(resource_type, bodies, report)
 
-    def _fill_customers(self, report: ReadReport, mandate_ids: Iterable[str | None]) -> None:
+    def _fill_payers(self, report: ReadReport, mandate_ids: Collection[str | None]) -> None:
+        """The mandates, and the customers who gave them."""
         wanted = sorted({key for key in mandate_ids if key})
+        self._fill(report, "mandates", wanted)
         mandates = self._store.entities.get(self._name, "mandates", wanted)
         self._fill(report, "customers", (m["links"].get("customer") for m in mandates.values()))
 
@@ -307,5 +344,5 @@ class Reader:
         return activity_day(moment, self._settings)
 
 
-def _is_receipt(body: dict[str, Any]) -> bool:
-    return body["action"] in ("confirmed", "paid_out", "chargeback_cancelled", "failed", "charged_back")
+def _is_collected(body: dict[str, Any]) -> bool:
+    return body["action"] in ("confirmed", "paid_out")

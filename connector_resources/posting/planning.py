@@ -13,10 +13,7 @@ from datetime import date
 from itertools import islice
 from typing import Any, TypeVar
 
-from bookkeeping.conversion import clearing_value
-from bookkeeping.entities import Event, Mandate, Payment, Payout, PayoutItem
-from bookkeeping.money import Money
-from bookkeeping.payout_lines import suspense_payments
+from bookkeeping.entities import Event, Mandate, Payment, PayoutItem
 from bookkeeping.postings import Party, Posting
 from bookkeeping.rules import (
     Decision,
@@ -27,7 +24,6 @@ from bookkeeping.rules import (
     decide_payment,
     decide_payout,
     decide_refund,
-    is_converted,
     receipt_state,
 )
 from bookkeeping.settings import BookSettings
@@ -216,24 +212,9 @@ class Planner:
                     known.booked.get(key, ()),
                     states,
                     self._settings,
-                    clearing_value=self._clearing_value(payout, entities, states),
                 )
             )
         return verdicts
-
-    def _clearing_value(
-        self, payout: Payout, items: Sequence[PayoutItem], states: Mapping[str, ReceiptState]
-    ) -> Money | None:
-        """What a converted payout's items were booked at; None for others."""
-        if payout.fx is None or not is_converted(payout):
-            return None
-        subjects = sorted({s for item in items for s in (item.payment_id, item.refund_id) if s})
-        booked: dict[str, list[Posting]] = {}
-        for ids in slices(subjects, SLICE):
-            rows = self._store.ledger.of_subjects(self._connection, ids)
-            booked |= {key: [row.posting for row in found] for key, found in rows.items()}
-        suspense = suspense_payments(items, states)
-        return clearing_value(items, booked, suspense, payout.fx.currency)
 
     def _mandate_verdicts(self, known: _Slice) -> list[Verdict]:
         mandates = {key: mandate_of(body) for key, body in known.bodies.items()}

@@ -34,12 +34,14 @@ class PaymentLine:
 
 @dataclass(frozen=True, slots=True)
 class PayoutBlock:
-    """One payout: what arrived, what it consists of, whether that proves it, and how it is booked."""
+    """One payout: what arrived, what it consists of, whether that proves it, and how it is booked.
+
+    `totals` and `vat` are in minor units with fractions, as the items are; the amount that arrived is whole.
+    """
 
     payout: Payout
     items: tuple[PaymentLine, ...]
     totals: tuple[tuple[str, Decimal], ...]
-    fees: Decimal
     vat: Decimal
     findings: tuple[str, ...]
     bookings: tuple[LedgerRow, ...]
@@ -47,6 +49,11 @@ class PayoutBlock:
     @property
     def proven(self) -> bool:
         return not self.findings
+
+    @property
+    def rounding(self) -> Decimal:
+        """What lies between the sum of the items and the amount that arrived: less than one minor unit when proven."""
+        return self.payout.amount.minor - sum((units for _, units in self.totals), Decimal(0))
 
     @property
     def booked(self) -> bool:
@@ -119,7 +126,6 @@ def _payouts(store: Store, connection: Connection, first_day: date, last_day: da
                 payout=payout,
                 items=tuple(_item_lines(store, name, items)),
                 totals=tuple(summary.by_type.items()),
-                fees=summary.fees,
                 vat=summary.total_vat,
                 findings=tuple(findings),
                 bookings=tuple(booked.get(key, ())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,14 @@ from xlsxwriter.workbook import Workbook
 from bookkeeping.money import exponent
 from connector_resources.reports.content import ReportContent
 
+#: text that begins like this would be calculated by a spreadsheet that is told to look again.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
 Cell = str | int | Decimal | date | None
 
 
 def write_workbook(content: ReportContent, path: Path) -> None:
-    """Write every sheet. Text is never taken for a formula."""
+    """Write every sheet. Text is never taken for a formula, not even when somebody edits its cell."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
     with xlsxwriter.Workbook(str(path), options) as book:
         _sheet(book, "Summary", ["Kind", "State", "Count", "Amount", "Currency"], _summary(content))
@@ -69,7 +73,7 @@ def _payouts(content: ReportContent) -> Iterable[Sequence[Cell]]:
             payout.reference,
             payout.amount.major,
             currency,
-            _major(block.fees, currency),
+            payout.deducted_fees.major,
             _major(block.vat, currency),
             "yes" if block.proven else "no",
             documents,
@@ -129,22 +133,30 @@ def _sheet(book: Workbook, name: str, columns: Sequence[str], rows: Iterable[Seq
     sheet.set_column(0, len(columns) - 1, 18)
     for column, title in enumerate(columns):
         sheet.write_string(0, column, title, head)
+    quoted = book.add_format({"quote_prefix": True})
     for number, row in enumerate(rows, start=1):
         for column, cell in enumerate(row):
-            _write(sheet, number, column, cell, money, day)
+            _write(sheet, number, column, cell, _Formats(money, day, quoted))
 
 
-def _write(
-    sheet: xlsxwriter.worksheet.Worksheet, row: int, column: int, cell: Cell, money: Format, day: Format
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Formats:
+    money: Format
+    day: Format
+    quoted: Format
+
+
+def _write(sheet: xlsxwriter.worksheet.Worksheet, row: int, column: int, cell: Cell, formats: _Formats) -> None:
     if cell is None or cell == "":
         return
     if isinstance(cell, Decimal):
-        sheet.write_number(row, column, cell, money)
+        sheet.write_number(row, column, cell, formats.money)
     elif isinstance(cell, date):
-        sheet.write_datetime(row, column, cell, day)
+        sheet.write_datetime(row, column, cell, formats.day)
     elif isinstance(cell, int):
         sheet.write_number(row, column, cell)
+    elif cell.startswith(FORMULA_STARTS):
+        sheet.write_string(row, column, cell, formats.quoted)
     else:
         sheet.write_string(row, column, cell)
 

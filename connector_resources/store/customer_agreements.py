@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
-from bookkeeping.customer_rules import Agreement, CustomerDetails
+from bookkeeping.customer_rules import Agreement, CustomerDetails, Known
 from connector_resources.store.engine import AnyRow, Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import put_rows
@@ -41,8 +41,8 @@ class CustomerAgreements:
                 "gocardless_customer": agreement.gocardless_customer,
                 "number": agreement.number,
                 "revision": agreement.revision,
-                "gocardless": dump_json(agreement.gocardless.as_mapping()),
-                "erp": None if agreement.erp is None else dump_json(agreement.erp.as_mapping()),
+                "gocardless": _text(agreement.gocardless),
+                "erp": None if agreement.erp is None else _text(agreement.erp),
                 "agreed_at": now,
             }
             for agreement in agreements
@@ -52,11 +52,21 @@ class CustomerAgreements:
             put_rows(transaction, CUSTOMER_AGREEMENTS, rows)
 
 
+def _text(known: Known) -> str:
+    return dump_json({"seen": known.seen.as_mapping(), "sent": dict(known.sent)})
+
+
+def _known(text: str) -> Known:
+    content = load_json(text)
+    sent = {name: tuple(values) for name, values in content["sent"].items()}
+    return Known(CustomerDetails(**content["seen"]), sent)
+
+
 def _agreement(row: AnyRow) -> Agreement:
     return Agreement(
         gocardless_customer=row.gocardless_customer,
-        gocardless=CustomerDetails(**load_json(row.gocardless)),
-        erp=None if row.erp is None else CustomerDetails(**load_json(row.erp)),
+        gocardless=_known(row.gocardless),
+        erp=None if row.erp is None else _known(row.erp),
         number=row.number,
         revision=row.revision,
     )

@@ -264,11 +264,18 @@ class Inbox:
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def subjects(
-        self, connection: str, first_day: date, last_day: date, *, only_new: bool, resource_type: str
+        self,
+        connection: str,
+        first_day: date,
+        last_day: date,
+        *,
+        only_new: bool,
+        resource_type: str,
+        actions: Collection[str] = (),
     ) -> Iterator[str]:
         """Each resource id of `resource_type` with an event on these days, once, sorted; streamed.
 
-        `only_new` leaves out those whose events of these days are all processed.
+        `only_new` leaves out those whose events of these days are all processed; `actions` those without such an event.
         """
         wanted = (
             select(_events.subject)
@@ -279,6 +286,8 @@ class Inbox:
         )
         if only_new:
             wanted = wanted.where(_events.processed_at.is_(None))
+        if actions:
+            wanted = wanted.where(_events.action.in_(list(actions)))
         return (row.subject for row in self._database.stream(wanted))
 
     def story(self, connection: str, subjects: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -311,10 +320,12 @@ class Inbox:
         by = {(resource_type, action): total for resource_type, action, total, _ in rows}
         return Counts(sum(by.values()), sum(new for *_, new in rows), by)
 
-    def events_in_window(self, connection: str, since: datetime, until: datetime) -> int:
-        """How many events GoCardless created from `since` up to, not including, `until`."""
-        wanted = select(func.count()).where(
-            _events.connection == connection, _events.created_at >= since, _events.created_at < until
+    def events_in_window(self, connection: str, since: datetime, until: datetime, resource_type: str) -> int:
+        """How many events of this type GoCardless created from `since` up to, not including, `until`."""
+        wanted = (
+            select(func.count())
+            .where(_events.connection == connection, _events.resource_type == resource_type)
+            .where(_events.created_at >= since, _events.created_at < until)
         )
         with self._database.read() as reading:
             return reading.execute(wanted).scalar_one()

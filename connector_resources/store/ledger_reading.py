@@ -80,6 +80,14 @@ class LedgerReading:
         rows = self._rows(_postings.connection == connection, _postings.key == key)
         return rows[0] if rows else None
 
+    def by_key(self, connection: str, keys: Collection[str]) -> dict[str, LedgerRow]:
+        """The postings of those keys that are in the ledger."""
+        found: dict[str, LedgerRow] = {}
+        for slice_keys in chunks(sorted(set(keys))):
+            rows = self._rows(_postings.connection == connection, _postings.key.in_(slice_keys))
+            found.update((row.posting.key, row) for row in rows)
+        return found
+
     def of_subjects(self, connection: str, subjects: Sequence[str]) -> dict[str, list[LedgerRow]]:
         """The postings about each subject, oldest first; subjects without one are left out."""
         found: dict[str, list[LedgerRow]] = {}

@@ -21,6 +21,14 @@ class Marks:
         with self._database.read() as reading:
             return reading.scalar(select(MARKS.c.value).where(MARKS.c.connection == connection, MARKS.c.name == name))
 
+    def starting_with(self, connection: str, prefix: str) -> dict[str, str]:
+        """Every value whose name begins with `prefix`, by name."""
+        wanted = select(MARKS.c.name, MARKS.c.value).where(
+            MARKS.c.connection == connection, MARKS.c.name.startswith(prefix, autoescape=True)
+        )
+        with self._database.read() as reading:
+            return {name: value for name, value in reading.execute(wanted)}
+
     def set(self, connection: str, name: str, value: str, *, within: Connection | None = None) -> None:
         row = {"connection": connection, "name": name, "value": value, "updated_at": self._database.now()}
         with self._database.write(within) as transaction:

@@ -5,6 +5,7 @@ The steps are in `migrations/versions`.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import text
@@ -15,6 +16,9 @@ from connector_resources.store.engine import Database
 VERSION_TABLE = "store_schema_version"
 #: PostgreSQL advisory lock that one migrating process holds.
 _MIGRATION_LOCK = 0x6D6C_6D67
+
+#: alembic keeps the migration under way in module globals: two threads of one process must not both be at it.
+_ONE_AT_A_TIME = threading.Lock()
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -27,7 +31,7 @@ def migrate(database: Database) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    with database.write() as transaction:
+    with _ONE_AT_A_TIME, database.write() as transaction:
         if not database.is_sqlite:
             transaction.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         config.attributes["connection"] = transaction

@@ -19,8 +19,8 @@ from connector_resources.store.entities import Entities
 from connector_resources.store.inbox import Inbox
 from connector_resources.store.leases import Leases
 from connector_resources.store.ledger import Ledger
-from connector_resources.store.marks import Marks
 from connector_resources.store.mandate_setups import MandateSetups
+from connector_resources.store.marks import Marks
 from connector_resources.store.migration import migrate
 from connector_resources.store.quotas import Quotas
 from connector_resources.store.receivables import Receivables

@@ -6,20 +6,31 @@ endpoint. No token appears in an error, a log line or a repr.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 
-from connector_resources.errors import ConsentExpired, LeaseBusy, NotSent, RemoteError, TokenRefused
+from connector_resources.errors import (
+    ConsentExpired,
+    LeaseBusy,
+    NotSent,
+    RemoteError,
+    TokenRefused,
+    TokenReplyLost,
+)
 from connector_resources.transport.authorization_code import FORM, OAuthClient, refresh, token_request_error
 from connector_resources.transport.messages import Request, Transport
 from connector_resources.transport.redaction import register_secret
 from connector_resources.transport.token_pair import TokenPair
+
+log = logging.getLogger(__name__)
 
 #: longer than one token call can take with all its retries, so that a lease never ends in the middle of one.
 LEASE_TTL_S = 180
@@ -158,8 +169,35 @@ class ClientCredentialsTokens:
         raise failure
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshRules:
+    """What an identity provider asks of refreshes. The defaults are DATEV's; Exact Online's stand in its folder.
+
+    margin_s            a token is replaced that long before it expires
+    earliest_s          a refresh sooner than this after the last one is refused: none is asked for, not even for a token
+                        that was turned away
+    lost_reply_waits_s  a refresh without a clear answer is repeated with the same refresh token after these pauses
+    lost_reply_life_s   when it turns out that the lost call did succeed, the old refresh token is tried once more that
+                        long after it; 0 where a lost reply is never tried again
+    too_early, spent    what the answers to a too early refresh and to a used refresh token contain
+    """
+
+    margin_s: int = 60
+    earliest_s: int = 0
+    lost_reply_waits_s: tuple[float, ...] = ()
+    lost_reply_life_s: int = 0
+    too_early: str = ""
+    spent: str = ""
+
+    def is_too_early(self, error: RemoteError) -> bool:
+        return _says(error, self.too_early)
+
+    def is_spent(self, error: RemoteError) -> bool:
+        return _says(error, self.spent)
+
+
 class RotatingTokens:
-    """Access tokens of a person's consent, with single-use refresh tokens (datev.md 1.3).
+    """Access tokens of a person's consent, with single-use refresh tokens (datev.md 1.3, exact_online.md 1.4 and 1.5).
 
     One refresh at a time over all processes; the new pair is committed to the vault before it is used. A refused
     refresh token is noted, so that nobody asks again before a person has authorised again.
@@ -172,16 +210,28 @@ class RotatingTokens:
         shelf: TokenShelf,
         *,
         now: Callable[[], datetime],
-        margin_s: int = 60,
+        rules: RefreshRules | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._transport = transport
         self._shelf = shelf
         self._now = now
-        self._keeper = _Keeper(shelf, now, margin_s, self._refresh)
+        self._rules = rules or RefreshRules()
+        self._sleep = sleep
+        self._lost_at: datetime | None = None
+        self._keeper = _Keeper(shelf, now, self._rules.margin_s, self._refresh)
 
     def token(self) -> str:
-        """Raises `ConsentExpired` (next step: authorise), `TokenRefused` (client refused), `NotSent`."""
+        """Raises `ConsentExpired` (next step: authorise), `TokenRefused` (client refused), `NotSent`.
+
+        Waits when a lost reply can still be made up for: the alternative is that a person has to consent again.
+        """
+        try:
+            return self._keeper.token()
+        except _ReplyStillLost as lost:
+            log.warning("%s", lost)
+            self._sleep(max((lost.ready_at - self._now()).total_seconds(), 0))
         return self._keeper.token()
 
     def renew(self, refused: str) -> str:
@@ -190,17 +240,94 @@ class RotatingTokens:
     def _refresh(self, present: TokenPair | None) -> TokenPair:
         if present is None or present.refused or not present.refresh_token:
             raise self._consent_expired("There is no valid consent")
+        self._require_age(present)
+        self._lost_at = present.refresh_started_at
+        if self._rules.lost_reply_life_s:
+            # Durable before the call: whoever comes after a crash knows that a reply may be lost.
+            present = present.refreshing(present.refresh_started_at or self._now())
+            self._shelf.write(present)
         try:
-            return refresh(self._client(), self._transport, present, now=self._now, connection=self._shelf.connection)
-        except ConsentExpired:
+            return self._redeemed(present).refreshing(None)
+        except ConsentExpired as error:
             self._shelf.write(present.dead())
+            raise self._explained(error) from None
+        except TokenRefused as error:
+            if self._rules.is_spent(error):
+                self._shelf.write(present.dead())
+                raise self._explained(self._consent_expired("The refresh token was used before")) from error
+            if self._rules.is_too_early(error):
+                raise self._superseded(present) from error
             raise
+
+    def _redeemed(self, present: TokenPair) -> TokenPair:
+        """One refresh; after a lost reply again, with the same refresh token."""
+        for wait_s in self._rules.lost_reply_waits_s:
+            try:
+                return self._redeem(present)
+            except TokenReplyLost as lost:
+                self._lost_at = self._lost_at or self._now()
+                log.warning("%s It is asked again in %s s.", lost, wait_s)
+                self._sleep(wait_s)
+        return self._redeem(present)
+
+    def _redeem(self, present: TokenPair) -> TokenPair:
+        return refresh(self._client(), self._transport, present, now=self._now, connection=self._shelf.connection)
+
+    def _require_age(self, present: TokenPair) -> None:
+        now, rules = self._now(), self._rules
+        if present.refresh_started_at is not None and present.refresh_started_at == present.obtained_at:
+            ready_at = present.obtained_at + timedelta(seconds=rules.lost_reply_life_s)
+            if now < ready_at:
+                raise _ReplyStillLost(ready_at, self._shelf)
+        elif now < present.obtained_at + timedelta(seconds=rules.earliest_s):
+            age_s = int((now - present.obtained_at).total_seconds())
+            raise TokenRefused(
+                f"The access token is {age_s} s old and was refused; a new one is given out {rules.earliest_s} s after "
+                "the last at the earliest.",
+                status=401,
+                connection=self._shelf.connection,
+                next_step=f"try again in {rules.earliest_s - age_s} s; if it is refused then as well: "
+                f"connector authorize {self._shelf.connection}",
+            )
+
+    def _superseded(self, present: TokenPair) -> NotSent:
+        """The provider issued tokens that never reached us. The refresh token we hold may be good for one more try."""
+        first_try = present.refresh_started_at != present.obtained_at
+        issued_at = (present.refresh_started_at if first_try else None) or self._now()
+        self._shelf.write(replace(present, obtained_at=issued_at, refresh_started_at=issued_at))
+        ready_at = issued_at + timedelta(seconds=self._rules.lost_reply_life_s)
+        return _ReplyStillLost(ready_at, self._shelf)
+
+    def _explained(self, error: ConsentExpired) -> ConsentExpired:
+        if self._lost_at is None:
+            return error
+        return self._consent_expired(
+            f"The reply to a refresh at {self._lost_at:%Y-%m-%d %H:%M:%S} UTC was lost and could not be made up for: there "
+            "is no valid consent any more"
+        )
 
     def _consent_expired(self, what: str) -> ConsentExpired:
         name = self._shelf.connection
         return ConsentExpired(
             f"{what} for {self._shelf.name}.", connection=name, next_step=f"connector authorize {name}"
         )
+
+
+class _ReplyStillLost(TokenReplyLost):
+    """Tokens were issued that never reached us; the old refresh token is tried once more at `ready_at`."""
+
+    def __init__(self, ready_at: datetime, shelf: TokenShelf) -> None:
+        self.ready_at = ready_at
+        super().__init__(
+            f"The reply to a token refresh was lost; {shelf.name} is refreshed again at {ready_at:%H:%M:%S} UTC.",
+            connection=shelf.connection,
+            next_step=f"run `connector ping {shelf.connection}` at that time; if it says that consent has ended: "
+            f"connector authorize {shelf.connection}",
+        )
+
+
+def _says(error: RemoteError, text: str) -> bool:
+    return bool(text) and error.response is not None and text.encode() in error.response.body
 
 
 class _Keeper:

@@ -54,6 +54,7 @@ class Answer:
 #: gives all rows of an endpoint that are not kept in a table of their own.
 Source = Callable[["Division"], Iterable[Row]]
 Shape = Callable[["Division", Row], Row]
+Keep = Callable[["Division", Call, Row], bool]
 Create = Callable[["Division", Call, Row], Row]
 Change = Callable[["Division", Call, Row, Row], None]
 Delete = Callable[["Division", Row], None]
@@ -84,13 +85,16 @@ class Endpoint:
     must_filter: frozenset[str] = frozenset()
     #: when given, nothing else may be filtered.
     filterable: frozenset[str] = frozenset()
-    #: rows of the table that belong to this endpoint.
-    keep: Callable[[Row], bool] | None = None
+    #: rows that this endpoint shows to this caller.
+    keep: Keep | None = None
     writes: Writes = field(default_factory=Writes)
 
     @property
     def page_size(self) -> int:
         return 60 if self.style == "normal" else 1000
+
+    def shows(self, division: Division, call: Call, row: Row) -> bool:
+        return self.keep is None or self.keep(division, call, row)
 
     def shaped(self, division: Division, row: Row) -> Row:
         return self.shape(division, row) if self.shape else row

@@ -66,7 +66,8 @@ def number(division: Division, journal_code: str, period: Period, given: int | N
         return given
     while True:
         sequence = division.next_number(f"{journal_code}/{period.year}")
-        following = int(f"{period.year % 100:02d}{int(journal_code):02d}{sequence:04d}")
+        digits = "".join(filter(str.isdigit, journal_code)) or "0"
+        following = int(f"{period.year % 100:02d}{digits:>02}{sequence:04d}")
         if (journal_code, following) not in used:
             used.add((journal_code, following))
             return following
@@ -160,5 +161,3 @@ def delete(division: Division, table: str, line_table: str, row: Row) -> None:
     division.tables[table].remove(row["EntryID"])
     posting.take_back(division, row["EntryID"])
     division.used_numbers.discard((row.get("JournalCode") or row.get("Journal"), row["EntryNumber"]))
-
-

@@ -82,9 +82,7 @@ def _check_balanced(difference: int, currency: str, period: Period) -> None:
         raise Business(f"This entry is not balanced on: {where}", nl=f"Deze boeking is niet in balans op: {where}")
 
 
-def _store_line(
-    division: Division, header: Row, line: Row, drafted: DraftLine, position: int, rate: Decimal
-) -> None:
+def _store_line(division: Division, header: Row, line: Row, drafted: DraftLine, position: int, rate: Decimal) -> None:
     account = drafted.account or {}
     amount = Money(drafted.minor, header["Currency"]).major
     division.tables["GeneralJournalEntryLines"].add(

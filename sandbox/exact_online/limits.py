@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sandbox.exact_online.refusals import Blocked, TooMany
@@ -19,8 +19,8 @@ _HOUR = timedelta(hours=1)
 @dataclass(slots=True)
 class _Usage:
     minute: datetime
+    day: datetime
     in_minute: int = 0
-    day: datetime = datetime.min.replace(tzinfo=UTC)
     in_day: int = 0
 
 
@@ -78,7 +78,7 @@ class Limits:
     def _current(self, client_id: str, now: datetime) -> _Usage:
         minute = now.replace(second=0, microsecond=0)
         day = minute.replace(hour=0, minute=0)
-        usage = self._usage.setdefault(client_id, _Usage(minute))
+        usage = self._usage.setdefault(client_id, _Usage(minute, day))
         if usage.minute != minute:
             usage.minute, usage.in_minute = minute, 0
         if usage.day != day:

@@ -111,7 +111,11 @@ PERIOD = entity(
 JOURNAL_STATUS = entity(
     "JournalStatus",
     "ID",
-    {"S": "ID Journal JournalDescription JournalTypeDescription StatusDescription", "H": "Year Period Status", "I": "JournalType"},
+    {
+        "S": "ID Journal JournalDescription JournalTypeDescription StatusDescription",
+        "H": "Year Period Status",
+        "I": "JournalType",
+    },
     hidden="ID",
 )
 VAT_CODE = entity(
@@ -182,6 +186,4 @@ DELETED = entity(
     "ID",
     {"G": "ID EntityKey DeletedBy", "I": "EntityType Division", "L": "Timestamp", "T": "DeletedDate"},
 )
-SYNC_TIMESTAMP = entity(
-    "SyncTimestamp", "EndPoint", {"S": "EndPoint", "L": "TimeStampAsBigInt", "T": "Modified"}
-)
+SYNC_TIMESTAMP = entity("SyncTimestamp", "EndPoint", {"S": "EndPoint", "L": "TimeStampAsBigInt", "T": "Modified"})

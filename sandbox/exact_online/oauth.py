@@ -23,6 +23,8 @@ EARLIEST_REFRESH = timedelta(seconds=570)
 REFRESH_LIFETIME = timedelta(days=30)
 #: what `Tokens.gateway_trouble` may hold: the gateway's own fault body, or nothing at all.
 TROUBLE = ("fault", "empty")
+#: expired tokens are remembered this long, so that the errors of their bearers can be counted.
+_REMEMBERED = timedelta(hours=1)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -126,7 +128,7 @@ class Tokens:
 
     def issue(self, content_type: str, body: bytes) -> dict[str, str]:
         """Answer one token request. Raises `TokenRefusal`."""
-        if content_type.split(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        if content_type.split(";", maxsplit=1)[0].strip().lower() != "application/x-www-form-urlencoded":
             raise TokenRefusal("invalid_request", "The body must be form-encoded.")
         form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
         app = self.apps.get(_bare(form.get("client_id", "")))
@@ -201,7 +203,7 @@ class Tokens:
         grant.refresh_token = f"{secrets.token_urlsafe(180)}!{secrets.token_urlsafe(40)}-"
         grant.refreshed_at = now
         access = f"{secrets.token_urlsafe(200)}!{secrets.token_urlsafe(40)}_"
-        self._access = {known: held for known, held in self._access.items() if held.expires_at > now}
+        self._access = {known: held for known, held in self._access.items() if held.expires_at > now - _REMEMBERED}
         self._access[access] = Access(grant.app.client_id, grant, now + ACCESS_LIFETIME, grant.refresh_token)
         return {
             "access_token": access,
@@ -211,6 +213,11 @@ class Tokens:
         }
 
     # -- data calls -------------------------------------------------------------------------------------------------
+
+    def owner(self, authorization: str) -> str:
+        """The application a live or lately expired bearer belongs to, or an empty text."""
+        held = self._access.get(authorization.partition(" ")[2].strip())
+        return held.client_id if held else ""
 
     def check(self, authorization: str) -> Access:
         """Who is calling. Raises `Unauthorised` without a live bearer. Using a new token ends the old refresh token."""

@@ -10,7 +10,7 @@ import base64
 import binascii
 import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -55,7 +55,7 @@ class _Query:
 def read(division: Division, endpoint: Endpoint, call: Call, within: frozenset[str] | None = None) -> Answer:
     """One page. `within` limits it to those keys (a navigation property). Raises `BadRequest` and `TooBroad`."""
     query = _query(division, endpoint, call)
-    hits = _hits(division, endpoint, query)
+    hits = _hits(division, endpoint, call, query)
     if within is not None:
         hits = (row for row in hits if row[endpoint.kind.key] in within)
     if division.switches.too_broad_rows and endpoint.style == "normal" and query.top is None:
@@ -87,7 +87,12 @@ def read(division: Division, endpoint: Endpoint, call: Call, within: frozenset[s
 def count(division: Division, endpoint: Endpoint, call: Call) -> Answer:
     """`/$count`: the number of rows as text."""
     query = _query(division, endpoint, call, counting=True)
-    return Answer(text=str(sum(1 for _ in _hits(division, endpoint, query))), content_type="text/plain")
+    return Answer(text=str(sum(1 for _ in _hits(division, endpoint, call, query))), content_type="text/plain")
+
+
+def selected(endpoint: Endpoint, call: Call) -> tuple[str, ...]:
+    """The properties `$select` names; none is all. Raises `BadRequest`."""
+    return _select(endpoint, endpoint.kind, call.query.get("$select", ""))
 
 
 def _query(division: Division, endpoint: Endpoint, call: Call, *, counting: bool = False) -> _Query:
@@ -165,10 +170,10 @@ def _check_filter(division: Division, endpoint: Endpoint, query: _Query) -> None
         raise BadRequest(f"Filtering on {', '.join(sorted(strange))} is not supported on this endpoint.")
 
 
-def _hits(division: Division, endpoint: Endpoint, query: _Query) -> Iterator[Row]:
-    keep, test = endpoint.keep, query.filter.matches if query.filter else None
+def _hits(division: Division, endpoint: Endpoint, call: Call, query: _Query) -> Iterator[Row]:
+    test = query.filter.matches if query.filter else None
     for raw in _candidates(division, endpoint, query):
-        if keep is not None and not keep(raw):
+        if not endpoint.shows(division, call, raw):
             continue
         row = endpoint.shaped(division, raw)
         if test is None or test(row):
@@ -261,5 +266,5 @@ def _unpacked(token: str) -> Row:
         values = json.loads(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError) as problem:
         raise BadRequest("The value of $skiptoken is not valid.") from problem
-    readers = {"T": datetime.fromisoformat, "D": Decimal}
+    readers: dict[str, Callable[[str], Any]] = {"T": datetime.fromisoformat, "D": Decimal}
     return {name: readers[each[0]](each[1]) if isinstance(each, list) else each for name, each in values.items()}

@@ -24,7 +24,8 @@ RECEIPT, PAYMENT = 20, 22
 def add_item(division: Division, line: Row, account: Row, details: dict[str, Any]) -> Row:
     """An item of the posted `line` (a TransactionLines row). `details` may set due date, method and references."""
     mandate = next(
-        (each for each in division.tables["DirectDebitMandates"].where("Account", account["ID"]) if each.get("Main")), {}
+        (each for each in division.tables["DirectDebitMandates"].where("Account", account["ID"]) if each.get("Main")),
+        {},
     )
     method = details.pop("PaymentMethod", None) or "B"
     return division.tables["Terms"].add(

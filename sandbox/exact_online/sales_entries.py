@@ -47,10 +47,11 @@ def book(division: Division, body: Row, *, status: int) -> Row:
     periods.check_open(division, journal["Code"], period)
     entry_id = entries.key(division, "SalesEntries", body.get("EntryID"))
     parts = [_part(division, journal, line, currency) for line in lines]
+    due = body.get("DueDate") or division.at_midnight(dated)
+    item = {**_item(division, body, customer), "DueDate": due}
     total = sum(part.net + part.vat for part in parts)
     number = entries.number(division, journal["Code"], period, body.get("EntryNumber") or body.get("InvoiceNumber"))
     rate = body.get("Rate") or division.rate(currency)
-    due = body.get("DueDate") or division.at_midnight(dated)
     kind = posting.SALES if total >= 0 else posting.CREDIT_NOTE
     amount = Money(total, currency).major
     row = division.tables["SalesEntries"].add(
@@ -80,7 +81,7 @@ def book(division: Division, body: Row, *, status: int) -> Row:
         _store_line(division, row, part, position)
     draft = Draft("SalesEntry", entry_id, journal["Code"], number, period, currency, rate, kind, [], status)
     draft.lines = _draft_lines(division, body, customer, parts, total, number, dated)
-    draft.item = {**_item(division, body, customer), "DueDate": due}
+    draft.item = item
     posting.post(division, draft)
     return row
 

@@ -27,6 +27,8 @@ def create(division: Division, call: Call, body: Row) -> Row:
     lines = body.get("SalesInvoiceLines") or []
     if not lines:
         raise mandatory("SalesInvoiceLines")
+    for line in lines:
+        _check_line(division, line)
     invoice_id = entries.key(division, "SalesInvoices", body.get("InvoiceID"))
     nets = [_store_line(division, invoice_id, line, number) for number, line in enumerate(lines, start=1)]
     total = sum(nets, Decimal(0))
@@ -106,11 +108,14 @@ def _check_draft(row: Row) -> None:
         raise Business("Already processed: the invoice cannot be changed.", nl="Reeds verwerkt")
 
 
-def _store_line(division: Division, invoice_id: str, line: Row, number: int) -> Decimal:
+def _check_line(division: Division, line: Row) -> None:
     if line["Item"] not in division.tables["Items"]:
         raise bad_reference("Item")
     if line.get("GLAccount") and line["GLAccount"] not in division.tables["GLAccounts"]:
         raise bad_reference("G/L account")
+
+
+def _store_line(division: Division, invoice_id: str, line: Row, number: int) -> Decimal:
     price: Decimal = line.get("NetPrice") or line.get("UnitPrice") or Decimal(0)
     amount = line["AmountFC"] if line.get("AmountFC") is not None else price * (line.get("Quantity") or Decimal(1))
     division.tables["SalesInvoiceLines"].add(

@@ -316,6 +316,19 @@ def cancel(call: Call) -> Reply:
     return one(_ENVELOPE, request)
 
 
+def notify(call: Call) -> Reply:
+    """E-mails the payer. GoCardless offers it for Instant Bank Pay requests; for mandates only where the world says so."""
+    request, data = _open(call), call.action_data()
+    errors = FieldErrors(_ENVELOPE)
+    if data.get("notification_type") != "email":
+        errors.add("notification_type", "must be email")
+    errors.refuse_if_any()
+    if request.body["payment_request"] is None and not call.world.settings.notifies_mandate_requests:
+        raise invalid_state("billing_request_action_unavailable", "This billing request cannot be notified")
+    request.hidden["notified"] = request.hidden.get("notified", 0) + 1
+    return one(_ENVELOPE, request)
+
+
 def index(call: Call) -> Reply:
     return list_records(call, call.world.billing_requests, _LIST)
 
@@ -348,4 +361,5 @@ ENDPOINTS = (
     Endpoint("POST", "/billing_requests/{identity}/actions/choose_currency", choose_currency),
     Endpoint("POST", "/billing_requests/{identity}/actions/fulfil", fulfil),
     Endpoint("POST", "/billing_requests/{identity}/actions/cancel", cancel),
+    Endpoint("POST", "/billing_requests/{identity}/actions/notify", notify),
 )

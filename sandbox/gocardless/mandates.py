@@ -91,17 +91,25 @@ def _check_reference(errors: FieldErrors, fields: dict[str, Any]) -> None:
 
 
 def index(call: Call) -> Reply:
+    if call.world.mandates_moved_on != call.world.today():
+        for mandate in call.world.mandates:
+            _move_on(call.world, mandate)
+        call.world.mandates_moved_on = call.world.today()
     return list_records(call, call.world.mandates, _LIST)
 
 
 def show(call: Call) -> Reply:
-    """Shows the next possible charge date as of today, which moves on every day."""
     mandate = call.record(call.world.mandates, "mandate")
+    _move_on(call.world, mandate)
+    return one("mandates", mandate)
+
+
+def _move_on(world: World, mandate: Record) -> None:
+    """The next possible charge date is as of today: it moves on every day."""
     if mandate.status in USABLE:
-        earliest = call.world.builder.next_charge_date(str(mandate.body["scheme"]), mandate.status).isoformat()
+        earliest = world.builder.next_charge_date(str(mandate.body["scheme"]), mandate.status).isoformat()
         if earliest != mandate.body["next_possible_charge_date"]:
             mandate.change(next_possible_charge_date=earliest)
-    return one("mandates", mandate)
 
 
 def update(call: Call) -> Reply:

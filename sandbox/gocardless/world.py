@@ -86,6 +86,8 @@ class Settings:
     event_months: int = 18
     payout_item_months: int = 6
     idempotency_days: int = 30
+    #: e-mails to payers are for Instant Bank Pay requests; an account may have them for mandates as well.
+    notifies_mandate_requests: bool = False
 
 
 @dataclass(slots=True)
@@ -142,6 +144,8 @@ class World:
         self.oauth_apps: dict[str, OAuthApp] = {}
         #: idempotency key -> (resource id, when)
         self.idempotency: dict[str, tuple[str, datetime]] = {}
+        #: the day as of which all mandates show their next possible charge date.
+        self.mandates_moved_on: date | None = None
         self._collections()
         self.settlement = Settlement(self)
         self.autopilot = Autopilot(self)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-import pytest
-
-from bookkeeping.conversion import clearing_value
 from bookkeeping.entities import Fx
 from bookkeeping.money import Money
-from bookkeeping.postings import PostingKind
 
 ESTIMATED = Fx("EUR", estimated_rate=Decimal("1.1638"))
 
@@ -49,44 +44,3 @@ def test_a_repeated_payout_leaves_the_first_deposit_on_its_own_day(make):
     )
     deposit, _, repeated = books.booked
     assert deposit.booking_date < repeated.booking_date == date(2024, 3, 20)
-
-
-def booked(make, kind: PostingKind, subject: str, value: str, minor: int = 10000):
-    """A posting over `minor` pence that stands at `value` euros."""
-    books = make.Bookkeeper(make.payment(id=subject, amount=Money(minor, "GBP"), fx=ESTIMATED))
-    books.feed(make.event(1, "confirmed", subject))
-    return replace(books.booked[0], kind=kind, facts={"fx_currency": "EUR", "fx_amount": value})
-
-
-def test_a_payouts_items_stand_at_the_sum_of_what_they_were_booked_at(make):
-    items = [
-        make.item("payment_paid_out", "10000.0", "PM1"),
-        make.item("payment_failed", "-10000.0", "PM2"),
-        make.item("gocardless_fee", "-132.0", "PM1"),
-    ]
-    postings = {
-        "PM1": [booked(make, PostingKind.RECEIPT, "PM1", "116.38")],
-        "PM2": [booked(make, PostingKind.RECEIPT_REVERSAL, "PM2", "115.00")],
-    }
-    assert clearing_value(items, postings, (), "EUR") == Money(138, "EUR")
-
-
-@pytest.mark.parametrize(
-    ("postings", "why"),
-    [
-        ({}, "never booked"),
-        ({"PM1": "no rate"}, "booked without a rate"),
-        ({"PM1": "other amount"}, "booked over another amount"),
-    ],
-)
-def test_the_value_is_unknown_while_one_item_is(make, postings, why):
-    receipt = booked(make, PostingKind.RECEIPT, "PM1", "116.38", 9999 if "other amount" in postings.values() else 10000)
-    if "no rate" in postings.values():
-        receipt = replace(receipt, facts={"fx_currency": "EUR"})
-    items = [make.item("payment_paid_out", "10000.0", "PM1")]
-    assert clearing_value(items, {key: [receipt] for key in postings}, (), "EUR") is None, why
-
-
-def test_items_in_suspense_were_never_on_the_clearing_account(make):
-    items = [make.item("payment_paid_out", "10000.0", "PM1")]
-    assert clearing_value(items, {}, ("PM1",), "EUR") == Money(0, "EUR")

@@ -63,8 +63,10 @@ class Office:
     def authorize(self, system: str, agree: Any) -> tuple[int, str, str]:
         """Run the command; `agree(url)` is the person. Exit code, standard output and error."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "connector", "authorize", "office", "--no-browser"]
-            + ["--system", system, "--port", str(self.port)],
+            [
+                *(sys.executable, "-m", "connector", "authorize", "office", "--no-browser"),
+                *("--system", system, "--port", str(self.port)),
+            ],
             env={**os.environ, "CONNECTOR_HOME": str(self.terminal.home)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,7 +158,9 @@ def test_an_expired_consent_stops_a_run_with_the_next_step(office: Any) -> None:
 def test_a_connection_that_needs_no_consent_says_so(shop: Any) -> None:
     message = shop.fails("authorize", "nordic", "--no-browser", "--port", "0")
     assert "nordic needs no authorisation in a browser for erp" in message
-    assert "for gocardless" in shop.fails("authorize", "nordic", "--system", "gocardless", "--no-browser", "--port", "0")
+    assert "for gocardless" in shop.fails(
+        "authorize", "nordic", "--system", "gocardless", "--no-browser", "--port", "0"
+    )
 
 
 def test_a_port_that_is_taken_is_named(terminal: Any, office: Any) -> None:

@@ -31,7 +31,9 @@ def test_plan_shows_what_run_does_and_leaves_no_trace(shop: Any) -> None:
     kinds = [posting["kind"] for posting in planned["postings"]]
     assert (kinds.count("receipt"), kinds.count("payout"), len(planned["held"])) == (6, 1, 2)
     for posting in planned["postings"]:
-        sides = {side: sum(x["amount_minor"] for x in posting["lines"] if x["side"] == side) for side in ("debit", "credit")}
+        sides = {
+            side: sum(x["amount_minor"] for x in posting["lines"] if x["side"] == side) for side in ("debit", "credit")
+        }
         assert sides["debit"] == sides["credit"]
     assert "Nothing was sent." in text
 
@@ -123,7 +125,7 @@ def test_release_by_name_by_code_and_all(shop: Any) -> None:
 
 def test_a_withdrawn_posting_is_never_posted(shop: Any) -> None:
     shop.ok("run", "nordic", *DAY)
-    first, second = shop.held()
+    first, _ = shop.held()
 
     assert shop.run("withdraw", "nordic", first).exit_code == 2, "a note is asked for"
     shop.ok("withdraw", "nordic", first, "--note", "booked by hand")

@@ -89,7 +89,9 @@ def test_customers_shows_links_and_who_is_open(ran: Any) -> None:
 
 
 def _payment(ran: Any) -> Any:
-    return next(row for row in ran.store.ledger.of_day("nordic", *DAYS) if row.posting.kind == "receipt" and row.documents)
+    return next(
+        row for row in ran.store.ledger.of_day("nordic", *DAYS) if row.posting.kind == "receipt" and row.documents
+    )
 
 
 def _one(ran: Any, identifier: str) -> Any:
@@ -101,7 +103,7 @@ def test_trace_follows_a_payment_from_event_to_document(ran: Any) -> None:
     row = _payment(ran)
     found = _one(ran, row.posting.subject)
 
-    assert [e["event_id"] for e in found["events"]][0] == row.posting.event_id
+    assert found["events"][0]["event_id"] == row.posting.event_id
     assert found["events"][0]["came_by"] == "poll"
     assert found["events"][0]["decision"].startswith("posted")
     assert [p["key"] for p in found["postings"]] == [row.posting.key]

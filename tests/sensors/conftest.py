@@ -86,9 +86,7 @@ class Post:
         return requests.post(f"{self.address}{path}", data=raw, headers=sent, timeout=20)
 
     def signed(self, raw: bytes, connection: str = "nordic", secret: str = SECRET, **more: str) -> requests.Response:
-        return self.send(
-            f"/webhooks/gocardless/{connection}", raw, webhook_signature=signature(raw, secret), **more
-        )
+        return self.send(f"/webhooks/gocardless/{connection}", raw, webhook_signature=signature(raw, secret), **more)
 
     def events(self, connection: str = "nordic") -> int:
         return self.runtime.store.inbox.count(connection, *ALL_DAYS).total

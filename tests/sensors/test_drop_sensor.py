@@ -14,7 +14,16 @@ import pytest
 from connector_assets.factory import connection_definitions
 from connector_assets.names import CONNECTION_TAG
 from connector_resources.store.inbox import Waiting
-from sensors.drop_sensor import ASK_AGAIN_S, WAIT_S, Asked, DayRange, Waits, join_days, wait_for_work, webhook_drop_sensor
+from sensors.drop_sensor import (
+    ASK_AGAIN_S,
+    WAIT_S,
+    Asked,
+    DayRange,
+    Waits,
+    join_days,
+    wait_for_work,
+    webhook_drop_sensor,
+)
 from sensors.receiver import day_of
 
 NOBODY: Callable[[], frozenset[str]] = frozenset
@@ -62,9 +71,7 @@ def desk(tmp_path: Path, open_home: Any, say: SimpleNamespace) -> Iterator[Simpl
 
         def drop(identity: str, day: str = "2026-06-03", connection: str = "nordic") -> None:
             moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
-            runtime.store.inbox.drop_polled(
-                connection, [say.event(identity, moment)], day_of=day_of(known[connection])
-            )
+            runtime.store.inbox.drop_polled(connection, [say.event(identity, moment)], day_of=day_of(known[connection]))
 
         def look(asked: Asked | None = None, busy: Callable[[], frozenset[str]] = NOBODY) -> list[DayRange]:
             return wait_for_work(runtime.store, known, asked or Asked({}), busy, clockwork.waits)

@@ -80,9 +80,7 @@ def test_while_a_run_of_the_connection_is_on_its_way_the_notification_waits(desk
     desk.notify("one")
     made = next(item for item in desk.made if item.connection.name == "nordic")
     job = made.as_definitions().resolve_job_def("nordic_day")
-    run = desk.instance.create_run_for_job(
-        job, tags={CONNECTION_TAG: "nordic"}, status=dg.DagsterRunStatus.STARTED
-    )
+    run = desk.instance.create_run_for_job(job, tags={CONNECTION_TAG: "nordic"}, status=dg.DagsterRunStatus.STARTED)
     assert desk.tick() == []
     desk.instance.delete_run(run.run_id)
     assert len(desk.tick()) == 1

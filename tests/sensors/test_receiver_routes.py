@@ -120,9 +120,7 @@ def test_gocardless_sends_again_what_could_not_be_stored(post: Any, say: SimpleN
     world = World(SandboxClock(say.NOON), seed=1)
     world.webhook_desk.endpoints.append(Endpoint(f"{post.address}/webhooks/gocardless/nordic", say.SECRET))
     customer = world.builder.customer({"email": "a@example.com"})
-    account = world.builder.bank_account(
-        customer.id, "A", "DE:1", country_code="DE", currency="EUR", ending="01"
-    )
+    account = world.builder.bank_account(customer.id, "A", "DE:1", country_code="DE", currency="EUR", ending="01")
     world.builder.mandate(account, world.creditors.ordered[0].id)
     delivery = world.webhook_desk.plan(Mischief(), world.random)[0]
 

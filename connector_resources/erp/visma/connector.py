@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bookkeeping.customer_rules import changed_details
 from bookkeeping.postings import MASTER_DATA_KINDS, Posting, PostingKind
 from connector_resources.erp.contract import (
     Document,
@@ -33,6 +34,7 @@ from connector_resources.erp.contract import (
 from connector_resources.erp.invoice_book import Draft, InvoiceBook
 from connector_resources.erp.visma import checks
 from connector_resources.erp.visma.client import VismaClient
+from connector_resources.erp.visma.customer_details import differing_details
 from connector_resources.erp.visma.documents import CUSTOMER, Sent, day_of, money, read_request
 from connector_resources.erp.visma.invoices import open_invoice
 from connector_resources.erp.visma.lookup import Lookup
@@ -92,9 +94,12 @@ class VismaConnector:
         payers = {_customer_of(each) for each in postings if each.kind is PostingKind.RECEIPT} - {""}
         if payers:
             self._read_invoices(payers)
-        if self._settings.write_attributes:
-            wanted = {_customer_of(each) for each in postings if each.kind in MASTER_DATA_KINDS} - {""}
-            self._read_customers(wanted)
+        wanted = {_customer_of(each) for each in postings if self._changes_customer(each)} - {""}
+        self._read_customers(wanted)
+
+    def _changes_customer(self, posting: Posting) -> bool:
+        is_details = posting.kind is PostingKind.CUSTOMER and bool(changed_details(posting))
+        return is_details or (self._settings.write_attributes and posting.kind in MASTER_DATA_KINDS)
 
     def _read_invoices(self, payers: set[str]) -> None:
         if len(payers) <= FEW_CUSTOMERS:
@@ -176,7 +181,7 @@ class VismaConnector:
         if isinstance(again, PlannedSubmission) and again.body == planned.body:
             return row.etag
         if isinstance(again, PlannedSubmission):
-            return _changed(planned, f"the attributes of customer {sent.number} were changed")
+            return _changed(planned, f"customer {sent.number} was changed")
         return Posted(Document(CUSTOMER, row.number, row.etag))
 
     # --- looking back ----------------------------------------------------------------------------------------------
@@ -239,6 +244,12 @@ class VismaConnector:
         row = self._written_customers.get(number) or self._client.customer(number)
         if row is None:
             return Mismatch(f"Customer {number} is not in Visma.", "Correct the customer's link.")
+        differing = differing_details(request.work.posting, row)
+        if differing:
+            return Mismatch(
+                f"Customer {number} differs from what was written in {', '.join(sorted(differing))}.",
+                "Look at it in Visma; release the posting to write it again, or withdraw it if Visma is right.",
+            )
         self._snapshot.customers[row.number] = row
         return Verified(Document(CUSTOMER, row.number, row.etag))
 
@@ -259,6 +270,11 @@ class VismaConnector:
                 mandate=row.attribute(names.mandate),
                 vat_number=row.vat_registration_id,
                 country_code=row.main_address.country.id,
+                address_line1=row.main_address.address_line1,
+                address_line2=row.main_address.address_line2,
+                address_line3=row.main_address.address_line3,
+                city=row.main_address.city,
+                postal_code=row.main_address.postal_code,
             )
 
     def customers_mark(self) -> str | None:

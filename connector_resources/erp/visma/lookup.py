@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, OpenSubmission
 from connector_resources.erp.visma import documents
 from connector_resources.erp.visma.client import VismaClient
+from connector_resources.erp.visma.customer_details import has_details
 from connector_resources.erp.visma.documents import CREDIT_NOTE, CUSTOMER, JOURNAL, Sent, read_request
 from connector_resources.erp.visma.readback import (
     DocumentReader,
@@ -100,7 +101,7 @@ class Lookup:
             row = self._client.customer(sent.number)
             if row is None:
                 return CannotTell(f"Customer {sent.number} is not in Visma any more; correct its link.")
-            written = all(row.attribute(name) == value for name, value in wanted.items())
+            written = has_details(sent.fields, row) and all(row.attribute(name) == wanted[name] for name in wanted)
             return Found(Document(CUSTOMER, row.number, row.etag)) if written else Absent()
         link = wanted.get(self._settings.attributes.customer)
         if not link:

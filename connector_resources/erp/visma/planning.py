@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, assert_never
 
+from bookkeeping.customer_rules import changed_details, superseded
 from bookkeeping.money import Money
 from bookkeeping.postings import MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
 from connector_resources.erp.contract import Complete, Document, Hold, Planned, PlannedSubmission, PostingWork
@@ -18,6 +19,7 @@ from connector_resources.erp.exact_json import dump_exact
 from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
 from connector_resources.erp.visma import documents, journals, periods
 from connector_resources.erp.visma.attributes import attribute_change
+from connector_resources.erp.visma.customer_details import details_body, differing_details
 from connector_resources.erp.visma.invoices import reserve_drafts
 from connector_resources.erp.visma.journals import AccountUnmapped
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
@@ -53,7 +55,7 @@ class Planner:
 
     def plan(self, work: Sequence[PostingWork], snapshot: Snapshot) -> list[Planned]:
         """One answer per posting, in the given order. No invoice is promised twice, drafts of `work` included."""
-        desk = _Desk(self._settings, self._connection, snapshot)
+        desk = _Desk(self._settings, self._connection, snapshot, superseded([item.posting for item in work]))
         reserve_drafts(desk.open_invoices, work)
         return [desk.next(item) for item in work]
 
@@ -61,11 +63,14 @@ class Planner:
 class _Desk:
     """One call of `plan`: the running balances of the invoices, and the rules per kind of posting."""
 
-    def __init__(self, settings: VismaSettings, connection: str, snapshot: Snapshot) -> None:
+    def __init__(
+        self, settings: VismaSettings, connection: str, snapshot: Snapshot, replaced: Mapping[str, str]
+    ) -> None:
         self.settings = settings
         self.connection = connection
         self.snapshot = snapshot
         self.open_invoices = snapshot.invoices.copy()
+        self.replaced = replaced
 
     def next(self, work: PostingWork) -> Planned:
         posting = work.posting
@@ -98,6 +103,10 @@ class _Desk:
                 return self._journals(work)
             case PostingKind.MANDATE_STATUS | PostingKind.CUSTOMER:
                 return self._master_data(work)
+            case PostingKind.COLLECTION | PostingKind.COLLECTION_CANCEL | PostingKind.GOCARDLESS_CUSTOMER:
+                raise ValueError(f"{work.posting.key} is for GoCardless, not for Visma")
+            case PostingKind.MANDATE_SETUP | PostingKind.INVOICE_STATUS:
+                raise ValueError(f"{work.posting.key} is of a kind that Visma does not take")
         assert_never(work.posting.kind)
 
     # --- receipts ----------------------------------------------------------------------------------------------------
@@ -266,13 +275,16 @@ class _Desk:
         posting = work.posting
         if work.done:
             return Complete(posting.key)
+        if posting.key in self.replaced:
+            return Complete(posting.key, f"The newer {self.replaced[posting.key]} carries this change.")
         linked = bool(posting.party and posting.party.erp_customer)
         if not linked and posting.kind is PostingKind.CUSTOMER and self.settings.create_customers:
             assert self.settings.customer_class is not None
             attribute = self.settings.attributes.customer if self.settings.write_attributes else None
             body = documents.new_customer(posting, self.settings.customer_class, attribute)
             return self._post(posting, "customer", documents.CUSTOMERS, body, summary=f"New customer {posting.subject}")
-        if not self.settings.write_attributes:
+        has_details = posting.kind is PostingKind.CUSTOMER and bool(changed_details(posting))
+        if not has_details and not self.settings.write_attributes:
             return Complete(posting.key, "write_attributes is off: nothing is written to Visma's customers.")
         number = self._customer(posting)
         customer = self.snapshot.customers.get(number)
@@ -282,13 +294,27 @@ class _Desk:
                 f"Visma has no customer {number}, to which {posting.subject} is linked.",
                 f"Correct the link of the GoCardless customer, then release {posting.key}.",
             )
+        if has_details:
+            return self._details(posting, customer)
         change = attribute_change(posting, customer, self.settings.attributes)
         if isinstance(change, str):
             return Complete(posting.key, change)
-        path = f"{documents.CUSTOMERS}/{documents.segment(number)}"
         summary = f"Customer {number}: " + ", ".join(f"{name} = {value}" for name, value in change.items())
-        body = documents.attribute_lines(change)
-        planned = self._post(posting, "attributes", path, body, etag=customer.etag, summary=summary)
+        return self._put(posting, "attributes", customer, documents.attribute_lines(change), summary)
+
+    def _details(self, posting: Posting, customer: CustomerRow) -> Planned:
+        """Name, e-mail and address that were changed in GoCardless. Attributes are another posting's."""
+        change = differing_details(posting, customer)
+        if not change:
+            return Complete(posting.key, f"Customer {customer.number} says so already.")
+        summary = f"Customer {customer.number}: {', '.join(sorted(change))}"
+        return self._put(posting, "details", customer, details_body(change), summary)
+
+    def _put(
+        self, posting: Posting, step: str, customer: CustomerRow, body: Mapping[str, Any], summary: str
+    ) -> PlannedSubmission:
+        path = f"{documents.CUSTOMERS}/{documents.segment(customer.number)}"
+        planned = self._post(posting, step, path, body, etag=customer.etag, summary=summary)
         return replace(planned, method="PUT")
 
     # --- common ------------------------------------------------------------------------------------------------------

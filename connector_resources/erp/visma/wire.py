@@ -132,9 +132,9 @@ class Country(Wire):
 
 
 class Address(Wire):
-    address_line1: str = Field(default="", alias="addressLine1")
-    address_line2: str = Field(default="", alias="addressLine2")
-    address_line3: str = Field(default="", alias="addressLine3")
+    address_line1: str = ""
+    address_line2: str = ""
+    address_line3: str = ""
     city: str = ""
     postal_code: str = ""
     country: Country = Country()

@@ -25,7 +25,9 @@ OUR_REFERENCE = "mlc_ref"
 #: where the rules look first for the invoice of a payment (`books.invoice_references`).
 INVOICE = "invoice"
 
-CREATE, UPDATE = "create", "update"
+CREATE, UPDATE, NOTIFY = "create", "update", "notify"
+#: hosted pages of billing requests; they can neither be read nor listed.
+FLOWS = "billing_request_flows"
 #: (resource type, action) -> the statuses after which the action is done, whoever did it (section 6.3).
 GOALS: Mapping[tuple[str, str], frozenset[str]] = {("payments", "cancel"): frozenset({"cancelled"})}
 #: resource type -> what its documents are called.
@@ -33,6 +35,8 @@ DOCUMENT_KINDS: Mapping[str, str] = {
     "payments": "payment",
     "customers": "customer",
     "customer_bank_accounts": "customer_bank_account",
+    "billing_requests": "billing_request",
+    "billing_request_flows": "billing_request_flow",
 }
 #: resource type -> the link its list can be narrowed by, to look for what we created.
 LISTED_BY: Mapping[str, str] = {"payments": "mandate", "customer_bank_accounts": "customer"}
@@ -68,26 +72,30 @@ def collection(posting: Posting) -> PlannedSubmission:
     present = {name: value for name, value in fields.items() if value is not None}
     reference = f"{posting.key}/{CREATE}"
     request = create_request("payments", present, idempotency_key(posting.connection, reference))
-    return _planned(posting, CREATE, request, f"Collect {order.amount} from {order.mandate} for {order.reference}")
+    return planned_request(
+        posting, CREATE, request, f"Collect {order.amount} from {order.mandate} for {order.reference}"
+    )
 
 
 def cancellation(posting: Posting, payment_id: str) -> PlannedSubmission:
     """`POST /payments/:id/actions/cancel`."""
     key = idempotency_key(posting.connection, f"{posting.key}/cancel")
-    return _planned(posting, "cancel", action_request("payments", payment_id, "cancel", key), f"Cancel {payment_id}")
+    return planned_request(
+        posting, "cancel", action_request("payments", payment_id, "cancel", key), f"Cancel {payment_id}"
+    )
 
 
 def customer_update(posting: Posting, fields: Mapping[str, Any], version: str) -> PlannedSubmission:
     """`PUT /customers/:id` with these fields; `version` is that of the customer they were made from."""
     request = update_request("customers", posting.subject, fields)
     summary = f"Customer {posting.subject}: {', '.join(sorted(fields))}"
-    return _planned(posting, UPDATE, request, summary, etag=version)
+    return planned_request(posting, UPDATE, request, summary, etag=version)
 
 
 def document_of(resource_type: str, resource: Json, dashboard: str) -> Document:
     """The resource as the protocol keeps it. `dashboard` is the address of the environment's dashboard."""
-    details = {name: str(resource[name]) for name in ("status", "created_at") if resource.get(name)}
-    url = f"{dashboard}/{resource_type}/{resource['id']}"
+    details = {name: str(resource[name]) for name in ("status", "created_at", "expires_at") if resource.get(name)}
+    url = resource.get("authorisation_url") or f"{dashboard}/{resource_type}/{resource['id']}"
     return Document(DOCUMENT_KINDS[resource_type], str(resource["id"]), url=url, details=details)
 
 
@@ -96,7 +104,10 @@ def version_of(resource: Json) -> str:
     return hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-def _planned(posting: Posting, step: str, request: Request, summary: str, *, etag: str = "") -> PlannedSubmission:
+def planned_request(
+    posting: Posting, step: str, request: Request, summary: str, *, etag: str = ""
+) -> PlannedSubmission:
+    """`request` as one step of `posting`, for the protocol."""
     return PlannedSubmission(
         reference=f"{posting.key}/{step}",
         step=step,

@@ -14,7 +14,9 @@ from connector_resources.errors import NotFound
 from connector_resources.gocardless.client import Filter, GoCardlessClient, Json
 from connector_resources.gocardless.writing.documents import (
     CREATE,
+    FLOWS,
     LISTED_BY,
+    NOTIFY,
     OUR_REFERENCE,
     Sent,
     differences,
@@ -75,6 +77,8 @@ class Lookup:
 
     def _candidates(self, resource_type: str, created: Sequence[Sent], since: datetime) -> list[Json]:
         """What may be those asked for: of their mandates (or customers) when these are few, else all since then."""
+        if resource_type not in LISTED_BY:
+            return self._since(resource_type, since)
         link = LISTED_BY[resource_type]
         owners = sorted({str(each.fields["links"][link]) for each in created})
         narrowed: list[dict[str, Filter]] = [{}] if len(owners) > FEW else [{link: owner} for owner in owners]
@@ -84,6 +88,16 @@ class Lookup:
             for page in self._client.filtered_pages(resource_type, {**filters, "created_at": {"gte": since}})
             for body in page
         ]
+
+    def _since(self, resource_type: str, since: datetime) -> list[Json]:
+        """For lists that no time narrows, newest first. Hosted pages have no list: one more of a request harms nobody."""
+        found: list[Json] = []
+        for page in self._client.filtered_pages(resource_type, {}) if resource_type != FLOWS else ():
+            recent = [body for body in page if datetime.fromisoformat(body["created_at"]) >= since]
+            found += recent
+            if len(recent) < len(page):
+                break
+        return found
 
     def _created(self, sent: Sent, candidates: Sequence[Json]) -> Finding:
         hits = [body for body in candidates if (body.get("metadata") or {}).get(OUR_REFERENCE) == sent.our_reference]
@@ -104,6 +118,11 @@ class Lookup:
         return Found(self._document(sent.resource_type, hits[0]))
 
     def _changed(self, sent: Sent) -> Finding:
+        if sent.action == NOTIFY:
+            return CannotTell(
+                f"GoCardless was asked to e-mail the payer of {sent.resource_id} and did not answer. Ask the payer, or send "
+                "the link from the report yourself; then withdraw the posting."
+            )
         body = self.one(sent.resource_type, sent.resource_id)
         if body is None:
             return CannotTell(

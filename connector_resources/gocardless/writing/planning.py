@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bookkeeping.customer_rules import gocardless_fields
+from bookkeeping.customer_rules import gocardless_fields, superseded
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import Complete, Hold, Planned, PostingWork
 from connector_resources.gocardless.client import Json
+from connector_resources.gocardless.writing import setups
 from connector_resources.gocardless.writing.documents import (
     cancellation,
     collection,
@@ -24,29 +25,27 @@ METADATA_KEYS = 3
 
 
 def plan(work: Sequence[PostingWork], customers: Mapping[str, Json]) -> list[Planned]:
-    """One answer per posting, in the given order. Of several changes of one customer only the newest is sent."""
-    newest = {item.posting.subject: item.posting.key for item in work if _is_customer(item.posting)}
-    return [_next(item, customers, newest) for item in work]
+    """One answer per posting, in the given order. Of several changes of one customer the newest is sent for all."""
+    replaced = superseded([item.posting for item in work])
+    return [_next(item, customers, replaced) for item in work]
 
 
-def _next(work: PostingWork, customers: Mapping[str, Json], newest: Mapping[str, str]) -> Planned:
+def _next(work: PostingWork, customers: Mapping[str, Json], replaced: Mapping[str, str]) -> Planned:
     posting = work.posting
+    if posting.kind is PostingKind.MANDATE_SETUP:
+        return setups.next_step(work)
     if work.done:
         return Complete(posting.key)
+    if posting.key in replaced:
+        return Complete(posting.key, f"The newer {replaced[posting.key]} carries this change.")
     match posting.kind:
         case PostingKind.COLLECTION:
             return _collect(posting)
         case PostingKind.COLLECTION_CANCEL:
             return _cancel(work)
         case PostingKind.GOCARDLESS_CUSTOMER:
-            if newest[posting.subject] != posting.key:
-                return Complete(posting.key, f"A newer change of {posting.subject} carries this one as well.")
             return _change(posting, customers.get(posting.subject))
     raise ValueError(f"{posting.key} is no posting for GoCardless")
-
-
-def _is_customer(posting: Posting) -> bool:
-    return posting.kind is PostingKind.GOCARDLESS_CUSTOMER
 
 
 def _collect(posting: Posting) -> Planned:

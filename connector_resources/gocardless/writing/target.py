@@ -32,7 +32,7 @@ from connector_resources.erp.contract import (
 )
 from connector_resources.errors import Conflict, ConnectorError, Refused, StaleVersion, TokenRefused, Uncertain
 from connector_resources.gocardless.client import GoCardlessClient, Json
-from connector_resources.gocardless.writing import documents, planning
+from connector_resources.gocardless.writing import documents, planning, setups
 from connector_resources.gocardless.writing.documents import GOALS, UPDATE, Sent, read_request
 from connector_resources.gocardless.writing.lookup import Lookup
 from connector_resources.gocardless.writing.refusals import rejected
@@ -181,7 +181,8 @@ class GoCardlessTarget:
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
         standing: dict[tuple[str, str], Json] = {}
-        for resource_type in sorted({RESOURCE_TYPES[each.document.kind] for each in requests}):
+        read = {RESOURCE_TYPES[each.document.kind] for each in requests} - {documents.FLOWS}
+        for resource_type in sorted(read):
             ours = [each.document for each in requests if RESOURCE_TYPES[each.document.kind] == resource_type]
             bodies = self._lookup.many(resource_type, {each.number for each in ours}, _oldest(ours))
             standing |= {(resource_type, key): body for key, body in bodies.items()}
@@ -190,6 +191,9 @@ class GoCardlessTarget:
     def _verified(self, request: VerifyRequest, standing: dict[tuple[str, str], Json]) -> Verification:
         document = request.document
         resource_type = RESOURCE_TYPES[document.kind]
+        if resource_type == documents.FLOWS:
+            # A hosted page cannot be read again; what matters of it came with the answer.
+            return Verified(document)
         body = standing.get((resource_type, document.number))
         if body is None:
             return Mismatch(
@@ -234,6 +238,10 @@ def _asked(request: VerifyRequest, body: Json) -> Sent:
             return read_request(documents.collection(posting))
         case PostingKind.COLLECTION_CANCEL:
             return read_request(documents.cancellation(posting, request.document.number))
+        case PostingKind.MANDATE_SETUP if request.step == documents.CREATE:
+            return read_request(setups.billing_request(posting))
+        case PostingKind.MANDATE_SETUP:
+            return Sent(UPDATE, setups.REQUESTS, request.document.number)
         case _:
             names = (str(body.get(name) or "") for name in ("company_name", "given_name", "family_name"))
             fields = dict(gocardless_fields(posting, *names))

@@ -147,7 +147,8 @@ def test_a_window_includes_its_beginning_and_not_its_end(store, drop, make):
     def minute(n):
         return make.start + timedelta(minutes=n)
 
-    assert store.inbox.events_in_window("acme", minute(1), minute(3)) == 2
+    assert store.inbox.events_in_window("acme", minute(1), minute(3), "payments") == 2
+    assert store.inbox.events_in_window("acme", minute(1), minute(3), "refunds") == 0
 
 
 def test_waiting_for_new_events_ends_as_soon_as_one_is_dropped(url, make):

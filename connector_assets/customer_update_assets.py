@@ -1,0 +1,47 @@
+"""What GoCardless is told of its customers, through the posting protocol like every other write."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from bookkeeping.postings import PostingKind
+from connector_assets.asset_shape import AssetShape, day_asset
+from connector_assets.document_assets import pool_of
+from connector_assets.metadata import document_metadata
+from connector_assets.names import key
+from connector_assets.partitions import scope_of
+from connector_resources.connections.model import Connection
+from connector_resources.erp.registry import erp_kind
+from connector_resources.runtime import Runtime
+
+KINDS = frozenset({PostingKind.GOCARDLESS_CUSTOMER})
+WHAT = {
+    "number": "the number each customer has in {label}, in the metadata",
+    "details": "the number each customer has in {label}, in the metadata, and what changed there of name, e-mail and address",
+}
+
+
+def customer_update_assets(connection: Connection) -> list[dg.AssetsDefinition]:
+    """`gocardless/customer_updates`, where the connection file asks for it (`customers.to_gocardless`)."""
+    told = connection.customers.to_gocardless
+    if told == "off":
+        return []
+    what = WHAT[told].format(label=erp_kind(connection.erp.kind).traits.label)
+    shape = AssetShape(
+        key=key(connection.name, "gocardless", "customer_updates"),
+        deps=(key(connection.name, "erp", "customers"),),
+        kinds=("gocardless",),
+        description=f"Tells GoCardless {what}. Other metadata is kept; what came from GoCardless is not sent back.",
+        # The ledger has one writer per connection, whichever system it writes to.
+        pool=pool_of(connection),
+    )
+
+    def post(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
+        calls_before = sum(runtime.counter.by_system.values())
+        with runtime.gocardless_target(connection) as target:
+            report = runtime.protocol(connection, target).run(KINDS)
+        metadata = document_metadata(runtime.store, connection, scope_of(context), KINDS, report)
+        metadata["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
+        return dg.MaterializeResult(metadata=metadata)
+
+    return [day_asset(connection, shape, post)]

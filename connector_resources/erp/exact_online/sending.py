@@ -1,0 +1,109 @@
+"""One write to Exact Online and what its answer means: made, refused, doubtful, or to be planned anew (section 6).
+
+A write is sent once. A 500 with the OData error envelope is a refusal by a rule of bookkeeping and not an accident (6.1). An
+entry of many postings that is refused for one of its lines is planned again in smaller ones, so that only that line's posting
+ends up held.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from connector_resources.erp.contract import Document, Outcome, PlannedSubmission, Posted, Rejected
+from connector_resources.erp.exact_online import refusals
+from connector_resources.erp.exact_online.client import SYSTEM, ExactOnlineClient
+from connector_resources.erp.exact_online.documents import read_request
+from connector_resources.erp.exact_online.odata import envelope
+from connector_resources.erp.exact_online.readback import entry_document
+from connector_resources.errors import (
+    Conflict,
+    NotSent,
+    PermissionRefused,
+    Refused,
+    RemoteError,
+    StaleVersion,
+    Uncertain,
+)
+
+#: into how many parts a refused entry is divided, and how often in one run: a refusal that is nobody's fault alone must
+#: not be met a hundred times.
+PARTS, MOST_DIVISIONS = 8, 12
+
+
+class Sender:
+    """Sends planned requests. `crowds` says of postings how many may still share an entry with them."""
+
+    def __init__(self, client: ExactOnlineClient, *, connection: str) -> None:
+        self._client = client
+        self._connection = connection
+        self.crowds: dict[str, int] = {}
+        self._divisions = 0
+
+    def submit(self, planned: PlannedSubmission) -> Outcome:
+        """Raises `NotSent` or `Uncertain`; everything else Exact says is an outcome."""
+        sent = read_request(planned)
+        try:
+            created = self._client.write(planned)
+        except Uncertain as error:
+            message = envelope(error.response) if error.status == 500 else None
+            if message is None:
+                raise
+            return self._refused(planned, message, error)
+        except PermissionRefused as error:
+            raise self._forbidden(planned, error) from error
+        except Refused as error:
+            return self._refused(planned, envelope(error.response) or str(error), error)
+        if sent.action == "update":
+            return Posted(Document(sent.kind, sent.key, details={"id": sent.key}))
+        return Posted(entry_document(sent.kind, created))
+
+    def _refused(self, planned: PlannedSubmission, message: str, error: RemoteError) -> Rejected:
+        if refusals.is_stale_balance(message):
+            raise StaleVersion(
+                f"The journal's balance moved before {planned.summary}; it is planned again.",
+                system=SYSTEM,
+                status=error.status,
+                connection=self._connection,
+                subject=planned.reference,
+                next_step="if it happens again, see who books in the journal kept for GoCardless.",
+            ) from error
+        if refusals.is_duplicate(message) or isinstance(error, Conflict):
+            raise Uncertain(
+                f"Exact Online says that {planned.summary} exists already; it is looked up.",
+                system=SYSTEM,
+                status=error.status,
+                connection=self._connection,
+                subject=planned.reference,
+            ) from error
+        refusal = refusals.rejected(message, planned.summary)
+        if len(planned.posting_keys) > 1 and refusal.code in refusals.OF_A_LINE:
+            self._divide(planned, refusal)
+        return refusal
+
+    def _divide(self, planned: PlannedSubmission, refusal: Rejected) -> None:
+        """Raises `StaleVersion`, unless too many entries were divided already."""
+        self._divisions += 1
+        if self._divisions > MOST_DIVISIONS:
+            return
+        size = max(1, len(planned.posting_keys) // PARTS)
+        self.crowds.update(dict.fromkeys(planned.posting_keys, size))
+        raise StaleVersion(
+            f"{refusal.reason} The entry is planned again in parts of {size}.",
+            system=SYSTEM,
+            connection=self._connection,
+            subject=planned.reference,
+        )
+
+    def _forbidden(self, planned: PlannedSubmission, error: PermissionRefused) -> NotSent:
+        what = f"{planned.method} {urlsplit(planned.path).path.rpartition('/')[2]}"
+        refused = NotSent(
+            f"Exact Online does not allow {what} (403).",
+            system=SYSTEM,
+            status=403,
+            connection=self._connection,
+            subject=planned.reference,
+            next_step="give the consenting user the right in this division, tick the scope of the app in the App Center, "
+            f"then `connector authorize {self._connection}`.",
+        )
+        refused.response = error.response
+        return refused

@@ -6,7 +6,7 @@ A proposal, its posting and its rows are one transaction. Sending them is the po
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection as Transaction
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from bookkeeping.collecting import Books, Order, Proposal, Standing, Stop, propose, to_stop
 from bookkeeping.collection_outcomes import CANCELLABLE_STATUSES
 from bookkeeping.collection_rules import CollectionOrder, plan_collection, plan_collection_cancel
-from bookkeeping.eligibility import WITHOUT_END, AttemptState, NotEligible
+from bookkeeping.eligibility import WITHOUT_END, AttemptState
 from bookkeeping.postings import Party, Posting
 from bookkeeping.settings import activity_day
 from connector_resources.collections.payers import Payers
@@ -35,17 +35,6 @@ _NOTHING_THERE = frozenset(
 )
 #: prefix of the mark by which a person allows another attempt.
 ALLOWED = "collect_again:"
-
-
-@dataclass(slots=True)
-class Ordered:
-    """What planning did. `too_late` are collections that should not go on and can no longer be stopped."""
-
-    orders: tuple[Order, ...] = ()
-    not_eligible: tuple[NotEligible, ...] = ()
-    stopped: list[Stop] = field(default_factory=list)
-    too_late: list[Stop] = field(default_factory=list)
-    why_nothing: str = ""
 
 
 class Orders:
@@ -82,6 +71,8 @@ class Orders:
         possible = [stop for stop in stops if stop.possible]
         by_reference = {row.reference: row for row in rows}
         with self._store.begin() as transaction:
+            # Whoever claims these postings queues behind this lock, so that none is sent and withdrawn at once.
+            self._store.trail.lock(self._name, within=transaction)
             for stop in possible:
                 self._stop(by_reference[stop.standing.reference], stop, now, transaction)
         return possible, [stop for stop in stops if not stop.possible]

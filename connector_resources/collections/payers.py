@@ -78,7 +78,7 @@ class Payers:
         found: dict[str, list[Mandate]] = {}
         for body in self._bodies(owners):
             mandate = mandate_of(body)
-            if mandate.customer_id in owners:
+            if mandate.customer_id is not None and mandate.customer_id in owners:
                 found.setdefault(mandate.customer_id, []).append(mandate)
         return found
 

@@ -35,19 +35,24 @@ class EventPoll:
         self._reader = Reader(store, client, connection)
 
     def run(self, now: datetime, deadline: float) -> PollResult:
-        """Read up to `now`, or until `deadline` (monotonic seconds) has passed; the next poll goes on from there."""
+        """Read up to `now`, or until `deadline` (monotonic seconds) has passed; the next poll goes on from there.
+
+        A poll that has not found anything newer goes on all the same, or the next one would only repeat it.
+        """
         overlap = timedelta(minutes=self._connection.polling.overlap_minutes)
-        start = self._watermark() - overlap
+        before = watermark = self._watermark()
+        start = watermark - overlap
         span, new = FIRST_SPAN, 0
         while True:
             end = min(start + span, now)
             found = self._reader.poll_events(start, end)
             new += found.new
-            if found.newest is not None:
-                self._store.marks.set(self._connection.name, WATERMARK, found.newest.isoformat())
+            if found.newest is not None and found.newest > watermark:
+                watermark = found.newest
+                self._store.marks.set(self._connection.name, WATERMARK, watermark.isoformat())
             if end >= now:
                 return PollResult(new, end, complete=True)
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and watermark > before:
                 return PollResult(new, end, complete=False)
             start = end
             span = min(span * 2, LONGEST_SPAN) if found.listed == 0 else FIRST_SPAN

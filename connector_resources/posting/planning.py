@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
 from typing import Any, TypeVar
 
+from bookkeeping.collecting import Part
 from bookkeeping.entities import Event, Mandate, Payment, PayoutItem
-from bookkeeping.postings import Party, Posting
+from bookkeeping.postings import Allocation, Party, Posting, PostingKind
 from bookkeeping.rules import (
     Decision,
     Outcome,
@@ -36,6 +37,7 @@ from connector_resources.gocardless.wire import (
     payout_of,
     refund_of,
 )
+from connector_resources.gocardless.writing.documents import OUR_REFERENCE
 from connector_resources.store.decisions import DecisionRow
 from connector_resources.store.store import Store
 
@@ -158,7 +160,7 @@ class Planner:
     def _payment_verdicts(self, known: _Slice) -> list[Verdict]:
         payments = {key: payment_of(body) for key, body in known.bodies.items()}
         mandates = self._mandates(p.mandate_id for p in payments.values())
-        return [
+        verdicts = [
             decide_payment(
                 payment,
                 known.story.get(key, ()),
@@ -169,6 +171,20 @@ class Planner:
                 self._settings,
             )
             for key, payment in payments.items()
+        ]
+        return self._settling_collections(verdicts, payments)
+
+    def _settling_collections(self, verdicts: list[Verdict], payments: Mapping[str, Payment]) -> list[Verdict]:
+        """The receipt of a payment that we ordered settles the invoices of its allocation table."""
+        new = {p.subject for verdict in verdicts for p in verdict.postings if p.kind is PostingKind.RECEIPT}
+        ordered = {key: reference for key in new if (reference := payments[key].metadata.get(OUR_REFERENCE))}
+        rows = self._store.collections.get_many(self._connection, ordered.values())
+        if not rows:
+            return verdicts
+        parts = {key: rows[reference].parts for key, reference in ordered.items() if reference in rows}
+        return [
+            replace(verdict, postings=tuple(_settling(posting, parts) for posting in verdict.postings))
+            for verdict in verdicts
         ]
 
     def _refund_verdicts(self, known: _Slice) -> list[Verdict]:
@@ -270,6 +286,16 @@ class _Slice:
     story: Mapping[str, Sequence[Event]]
     decided: Mapping[str, Mapping[str, Decision]]
     booked: Mapping[str, Sequence[Posting]]
+
+
+def _settling(posting: Posting, parts: Mapping[str, Sequence[Part]]) -> Posting:
+    """With the invoices its collection was for. One invoice is matched, because it may have been paid otherwise since."""
+    own = parts.get(posting.subject)
+    if posting.kind is not PostingKind.RECEIPT or not own:
+        return posting
+    invoices = tuple(part.item for part in own)
+    shares = tuple(Allocation(part.item, part.amount) for part in own) if len(own) > 1 else ()
+    return replace(posting, invoices=tuple(dict.fromkeys((*invoices, *posting.invoices))), allocations=shares)
 
 
 def _in_closed_periods(postings: Sequence[Posting]) -> list[Hold]:

@@ -138,9 +138,11 @@ class PostingProtocol:
         if not work:
             return False
         work = with_erp_customers(self._store, self._connection, work)
+        # What is read back in this pass the connector learns of by that, the rest it must be told.
+        read_back = {item.posting.key for item in work if item.done and not item.done[-1].verified}
         try:
             work, mismatches = self._verify(work)
-            self._connector.prepare([item.posting for item in work if not item.done])
+            self._connector.prepare([item.posting for item in work if item.posting.key not in read_back])
         except (NotSent, BadAnswer) as error:
             report.stopped = str(error)
             return False

@@ -143,15 +143,11 @@ class Collections:
         without_end = _collections.state.in_(sorted(state.value for state in WITHOUT_END))
         return self._rows(connection, or_(without_end, read_since))
 
-    def get(self, connection: str, reference: str) -> CollectionRow | None:
-        rows = self._rows(connection, _collections.reference == reference)
-        return rows[0] if rows else None
-
-    def of_payments(self, connection: str, payments: Collection[str]) -> dict[str, CollectionRow]:
-        """The collections that made these payments, by payment id."""
+    def get_many(self, connection: str, references: Iterable[str]) -> dict[str, CollectionRow]:
+        """The collections of those references that exist."""
         found: dict[str, CollectionRow] = {}
-        for ids in chunks(sorted({payment for payment in payments if payment})):
-            found |= {row.payment_id: row for row in self._rows(connection, _collections.payment_id.in_(ids))}
+        for some in chunks(sorted(set(references))):
+            found |= {row.reference: row for row in self._rows(connection, _collections.reference.in_(some))}
         return found
 
     def attempts(self, connection: str, roots: Collection[str]) -> dict[str, list[Attempt]]:

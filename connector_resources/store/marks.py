@@ -27,7 +27,7 @@ class Marks:
             MARKS.c.connection == connection, MARKS.c.name.startswith(prefix, autoescape=True)
         )
         with self._database.read() as reading:
-            return {name: value for name, value in reading.execute(wanted)}
+            return {row.name: row.value for row in reading.execute(wanted)}
 
     def set(self, connection: str, name: str, value: str, *, within: Connection | None = None) -> None:
         row = {"connection": connection, "name": name, "value": value, "updated_at": self._database.now()}

@@ -69,6 +69,12 @@ class Quotas:
             later = case((_quotas.blocked_until_us > until_us, _quotas.blocked_until_us), else_=until_us)
             self._write(transaction, bucket, blocked_until_us=later)
 
+    def blocked_for(self, bucket: str) -> float:
+        """Seconds for which nobody may send, 0 for a bucket that is open or unknown; nothing is reserved."""
+        with self._database.read() as reading:
+            until_us = reading.scalar(select(_quotas.blocked_until_us).where(_quotas.bucket == bucket)) or 0
+        return timedelta(microseconds=max(0, until_us - self._now_us())).total_seconds()
+
     def _locked(self, transaction: Connection, bucket: str, capacity: int, interval_us: int) -> AnyRow:
         """The bucket's row, full when it is new; other processes wait until the transaction ends."""
         wanted = select(QUOTAS).where(_quotas.bucket == bucket).with_for_update()

@@ -6,7 +6,7 @@ What a system says in its headers only lowers our level, never raises it: other 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -84,6 +84,22 @@ class SharedQuota:
         return reset_in_s
 
 
+class SeveralQuotas:
+    """Limits of different lengths that one call counts against, such as those of a minute and a day."""
+
+    def __init__(self, quotas: Sequence[SharedQuota]) -> None:
+        self._quotas = tuple(quotas)
+
+    def before(self) -> float:
+        """The longest of the waits; a place is taken in each."""
+        return max(quota.before() for quota in self._quotas)
+
+    def after(self, response: Response) -> float | None:
+        """Of a refusal, the longest reset that is told: the shorter limit may not be the one that was met."""
+        resets = [reset for quota in self._quotas if (reset := quota.after(response)) is not None]
+        return max(resets, default=None) if response.status == 429 else None
+
+
 def gocardless_allowance(response: Response, now: datetime) -> Allowance | None:
     """`RateLimit-Remaining` and `-Reset`, an RFC 1123 date, measured against the answer's `Date` (gocardless.md 5)."""
     remaining = _whole(response.headers.get("ratelimit-remaining"))
@@ -110,6 +126,37 @@ def visma_allowance(response: Response, now: datetime) -> Allowance | None:
     return Allowance(remaining, reset)
 
 
+def exact_minute_allowance(response: Response, now: datetime) -> Allowance | None:
+    """`X-RateLimit-Minutely-Remaining` and `-Reset` in epoch milliseconds (exact_online.md section 5).
+
+    A 429 is the minute's unless the day is used up, and without any header it is over in a minute.
+    """
+    found = _exact_allowance(response, now, "x-ratelimit-minutely")
+    if response.status != 429:
+        return found
+    day = exact_day_allowance(response, now)
+    if day is not None and day.remaining <= 0:
+        return None
+    return Allowance(0, found.reset_in_s if found else 60)
+
+
+def exact_day_allowance(response: Response, now: datetime) -> Allowance | None:
+    """`X-RateLimit-Remaining` and `-Reset`. Over the minute limit they are missing or 0, limit and reset included."""
+    if _whole(response.headers.get("x-ratelimit-limit")) in (None, 0):
+        return None
+    found = _exact_allowance(response, now, "x-ratelimit")
+    return None if response.status == 429 and found and found.remaining > 0 else found
+
+
+def _exact_allowance(response: Response, now: datetime, prefix: str) -> Allowance | None:
+    remaining = _whole(response.headers.get(f"{prefix}-remaining"))
+    reset_ms = _whole(response.headers.get(f"{prefix}-reset"))
+    if remaining is None or not reset_ms:
+        return None
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=min(reset_ms, 10**14))
+    return Allowance(remaining, seconds_until(moment, response, now))
+
+
 def _whole(text: str | None) -> int | None:
     digits = (text or "").strip()
-    return int(digits) if re.fullmatch(r"[0-9]{1,12}", digits) else None
+    return int(digits) if re.fullmatch(r"[0-9]{1,15}", digits) else None

@@ -19,7 +19,7 @@ from sandbox.exact_online import consent, control, dispatch, match_sets, wire
 from sandbox.exact_online.calls import Call
 from sandbox.exact_online.division import REGIONS, Division
 from sandbox.exact_online.oauth import TokenRefusal
-from sandbox.exact_online.refusals import Forbidden, Refusal, TooMany, Unauthorised, Unknown
+from sandbox.exact_online.refusals import Blocked, Forbidden, Refusal, TooMany, Unauthorised, Unknown
 from sandbox.exact_online.schema import AMSTERDAM
 from sandbox.faults import FaultLayer
 
@@ -127,16 +127,13 @@ class _Exchange:
         self._root = str(request.base_url).rstrip("/") + request.scope["path"].removesuffix(path)
 
     def response(self) -> Response:
-        limited: dict[str, str] = {}
         try:
             self._admit()
             answer = self._answered()
         except Refusal as refusal:
             return self._refused(refusal)
         with self._division.lock:
-            limited = self._division.limits.headers(self._client_id)
-        for name, value in limited.items():
-            answer.headers[name] = value
+            answer.headers.update(self._division.limits.headers(self._client_id))
         return answer
 
     def _admit(self) -> None:
@@ -178,7 +175,7 @@ class _Exchange:
         as_json = "application/json" in self._request.headers.get("accept", "").lower()
         content, kind = wire.error(refusal.message(switches.language), switches.language, as_json=as_json)
         with self._division.lock:
-            if self._client_id:
+            if self._client_id and not isinstance(refusal, Blocked):
                 self._division.limits.failed(self._client_id, _endpoint(self._path), refusal.status)
             over = isinstance(refusal, TooMany) or not self._client_id
             headers = refusal.headers if over else self._division.limits.headers(self._client_id)

@@ -62,7 +62,11 @@ def _in_division(division: Division, call: Call, rest: str) -> Response:
         raise Forbidden(f"Forbidden - no access to {endpoint.path}.")
     if call.method == "GET":
         with division.lock:
-            return _written(division, call, _read(division, endpoint, call, keyed, counting))
+            result = _read(division, endpoint, call, keyed, counting)
+            response = _written(division, call, result)
+            if result.rows is not None:
+                division.page_served()
+            return response
     if call.method == "POST" and keyed is None:
         return _created(division, endpoint, call)
     if keyed is None or keyed["lines"]:

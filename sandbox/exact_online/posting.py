@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from bookkeeping.money import Money, exponent
@@ -88,10 +88,15 @@ def _settle(division: Division, draft: Draft, line: DraftLine, item: Row) -> Non
 
 
 def _base_amounts(division: Division, draft: Draft) -> list[int]:
-    """Each line in the division's currency; the first line takes what rounding leaves, so that the entry balances."""
+    """Each line in the division's currency; what rounding leaves goes to a line that is not a customer's, so that
+    items keep AmountFC x RateFC = AmountDC and the entry balances.
+    """
     places = exponent(division.base_currency) - exponent(draft.currency)
-    amounts = [int((Decimal(line.minor) * draft.rate).scaleb(places).to_integral_value()) for line in draft.lines]
-    amounts[0] -= sum(amounts)
+    amounts = [
+        int((Decimal(line.minor) * draft.rate).scaleb(places).to_integral_value(ROUND_HALF_UP)) for line in draft.lines
+    ]
+    free = (number for number, line in enumerate(draft.lines) if line.gl_account["Type"] not in (20, 22))
+    amounts[next(free, 0)] -= sum(amounts)
     return amounts
 
 

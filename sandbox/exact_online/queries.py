@@ -72,7 +72,6 @@ def read(division: Division, endpoint: Endpoint, call: Call, within: frozenset[s
     more = len(page) > size and query.top is None
     page = page[:size]
     link = _next_link(endpoint, call, query, page[-1]) if more else ""
-    division.page_served()
     return Answer(
         kind=endpoint.kind,
         path=endpoint.path,

@@ -97,9 +97,6 @@ class Table:
             found = [row for value in values if value in index for row in index[value].values()]
         return found if len(found) < 2 else sorted(found, key=lambda row: row[self.key])
 
-    def count(self, name: str, value: Any) -> int:
-        return len(self.where(name, value))
-
     def after_key(self, key: Any) -> Iterator[Row]:
         """Rows whose key is greater, in the order of keys."""
         return (self._rows[each] for each in self._order[bisect_right(self._order, key) :])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +20,7 @@ from sandbox.exact_online.schema import EDM, EntityType, Property, Row
 _ATOM = "http://www.w3.org/2005/Atom"
 _DATA = "http://schemas.microsoft.com/ado/2007/08/dataservices"
 _META = f"{_DATA}/metadata"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: what binary doubles do to decimals in their last place.
 _NOISE = Decimal("0.00000000000001")
 
@@ -135,8 +136,7 @@ class Writer:
 
 def date_text(value: datetime) -> str:
     """`/Date(ms)/` of the zone-less moment read as UTC."""
-    whole = value.replace(tzinfo=UTC)
-    return f"/Date({int(whole.timestamp()) * 1000 + whole.microsecond // 1000})/"
+    return f"/Date({(value.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)})/"
 
 
 def error(message: str, language: str, *, as_json: bool) -> tuple[bytes, str]:

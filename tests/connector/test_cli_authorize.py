@@ -113,17 +113,6 @@ def test_the_redirect_of_another_consent_is_refused(office: Any) -> None:
     assert "Traceback" not in errors
 
 
-def test_a_person_who_says_no_at_gocardless_is_heard(office: Any) -> None:
-    def refuse(url: str) -> None:
-        requests.post(url, data={"deny": "1"}, timeout=10)
-
-    code, _, errors = office.authorize("gocardless", refuse)
-
-    assert code == 1
-    assert "access_denied" in errors
-    assert "gocardless_access_token" not in office.stored()
-
-
 def test_consent_at_gocardless_stores_the_merchants_token(office: Any) -> None:
     def agree(url: str) -> None:
         assert "You can close this window" in requests.post(url, timeout=10).text
@@ -134,18 +123,6 @@ def test_consent_at_gocardless_stores_the_merchants_token(office: Any) -> None:
     assert office.world.organisation_id in said
     assert "partner_" not in said
     assert "gocardless_access_token" in office.stored()
-
-
-def test_consent_for_another_organisation_stores_nothing(office: Any) -> None:
-    office.document["gocardless"]["organisation"] = "OR0ANOTHER"
-    path = office.terminal.home / "connections" / "office.yaml"
-    path.write_text(yaml.safe_dump(office.document), encoding="utf-8")
-
-    code, _, errors = office.authorize("gocardless", lambda url: requests.post(url, timeout=10))
-
-    assert code == 1
-    assert "the connection is for OR0ANOTHER" in " ".join(errors.split())
-    assert "gocardless_access_token" not in office.stored()
 
 
 def test_an_expired_consent_stops_a_run_with_the_next_step(office: Any) -> None:

@@ -23,6 +23,7 @@ MAKERS = {
     "AccountUnmapped": 0,
     "_Held": 0,
     "Meaning": 1,
+    "Reason": 0,
 }
 #: the HTTP status stands for the code that DATEV did not give.
 BY_STATUS = "http_…"

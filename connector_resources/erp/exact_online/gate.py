@@ -107,12 +107,10 @@ class GatedTransport:
         raise error
 
     def _count(self, endpoint: str) -> None:
-        """One more refusal. The bucket holds as many as we allow; whoever finds it empty closes the endpoint."""
+        """One more refusal. The bucket holds one less than we allow, so the last one finds it empty."""
         bucket = f"{self._bucket}:{endpoint}"
-        allowed = self._errors_per_hour
-        wait_s = self._quotas.take(f"{bucket}:errors", capacity=allowed, refill_per_s=Fraction(1, HOUR_S))
-        left = self._quotas.level(f"{bucket}:errors") if hasattr(self._quotas, "level") else None
-        if wait_s > 0 or left == 0:
+        room, refill = self._errors_per_hour - 1, Fraction(1, HOUR_S)
+        if self._quotas.take(f"{bucket}:errors", capacity=room, refill_per_s=refill) > 0:
             self._quotas.block(bucket, HOUR_S)
 
 

@@ -76,11 +76,6 @@ def raw_sign(rows: Iterable[Receivable], settings: ExactOnlineSettings) -> int:
     return 1 if 2 * positive > len(invoices) else -1
 
 
-def unsettled_receipts(rows: Iterable[Receivable], sign: int, journals: Collection[str]) -> list[Receivable]:
-    """Open items of our own entries by which the customer owes less: receipts that settle nothing yet."""
-    return [row for row in rows if row.journal in journals and row.invoice_number and owed(row, sign).minor < 0]
-
-
 def _claim(
     number: str, items: Sequence[Receivable], sign: int, settings: ExactOnlineSettings, shared: Collection[str]
 ) -> Claim | None:

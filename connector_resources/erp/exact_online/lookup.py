@@ -166,7 +166,7 @@ def _marker(sent: Sent) -> str:
 
 def _is_of_its_journal(sent: Sent, row: TransactionLine) -> bool:
     """A converted payout has one entry per currency, a refund a credit note besides: both with the same marker."""
-    return row.journal_code == sent.fields["JournalCode"] and row.currency == sent.fields["Currency"]
+    return (row.journal_code, row.currency) == (sent.fields["JournalCode"], sent.fields["Currency"])
 
 
 def _bears(rows: Sequence[TransactionLine], marker: str) -> bool:

@@ -34,6 +34,7 @@ from connector_resources.erp.exact_online.wire import Account
 from connector_resources.erp.invoice_book import InvoiceBook
 from connector_resources.erp.refusal import CannotBook
 
+CREDIT_NOTE_STEP = "credit_note"
 MONEY_KINDS = frozenset(PostingKind) - MASTER_DATA_KINDS - INVOICE_KINDS
 
 
@@ -168,7 +169,7 @@ class _Desk:
             raise CannotBook(
                 "refund_by_hand", "the refund is to be booked by hand (refund_mode is hold)", "book it, and withdraw it"
             )
-        if settings.refund_mode == "payment_only" or _did(work, "credit_note"):
+        if settings.refund_mode == "payment_only" or _did(work, CREDIT_NOTE_STEP):
             return self._booking(work)
         amount = documents.sum_of(posting, (AccountRole.RECEIVABLE,), Side.DEBIT)
         assert amount is not None, posting.key
@@ -189,7 +190,7 @@ class _Desk:
             vat_percent=settings.refund_vat_percent,
         )
         summary = f"Credit note for refund {posting.subject}: {amount} for customer {customer.code}"
-        return self._request(posting, "credit_note", CREDIT_NOTE, body, summary=summary)
+        return self._request(posting, CREDIT_NOTE_STEP, CREDIT_NOTE, body, summary=summary)
 
     # --- master data -------------------------------------------------------------------------------------------------
 

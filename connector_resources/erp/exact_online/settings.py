@@ -125,7 +125,7 @@ class ExactOnlineSettings(Section):
     calls_per_minute: int = Field(default=60, ge=4, description="Minute limit per app and division.")
     calls_per_day: int = Field(default=5000, ge=60, description="Day limit per app and division.")
     errors_per_hour: int = Field(
-        default=6, ge=1, le=9, description="Refusals of one endpoint in an hour after which it is left alone; Exact's "
+        default=6, ge=2, le=9, description="Refusals of one endpoint in an hour after which it is left alone; Exact's "
         "own limit is 10, and blocks the app."
     )  # fmt: skip
     maintenance_wait_s: int = Field(

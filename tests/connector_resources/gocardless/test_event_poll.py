@@ -11,6 +11,8 @@ import pytest
 
 from connector_resources.gocardless.polling import WATERMARK, EventPoll, PollResult
 from sandbox.clock import SandboxClock
+from sandbox.gocardless.records import Record
+from sandbox.gocardless.timestamps import stamp
 from sandbox.gocardless.world import World
 from tests.installations import BOOKS
 from tests.merchant import Merchant
@@ -71,21 +73,20 @@ def test_a_poll_costs_one_call_when_little_is_new(site):
 @pytest.mark.parametrize(("late_by", "found"), [(timedelta(minutes=50), True), (timedelta(hours=3), False)])
 def test_an_event_that_appears_late_is_found_within_the_overlap(site, late_by, found):
     world = site.merchant.world
-    world.settings.late_events_per_thousand = 1000
-    world.settings.late_by_at_most = timedelta(seconds=61)
     site.merchant.order()
-    world.settings.late_events_per_thousand = 0
-    site.merchant.tick(late_by)
-    # The newer event is seen first: the watermark has passed the late ones.
+    moment = stamp(world.now())
+    body = {**site.events()[-1], "id": "EV000000LATE", "created_at": moment}
+    world.events.add(Record("EV000000LATE", moment, body), visible_from=stamp(world.now() + late_by))
+    site.merchant.tick(late_by - timedelta(minutes=5))
+    # A newer event is seen first: the watermark passes the late one.
     site.merchant.order(customer=2)
-    late = [event for event in world.events._late]
-    world.events._late, kept = [], late
     site.poll()
     seen = known(site)
-    world.events._late = kept
+    site.merchant.tick(timedelta(minutes=10))
+
     site.poll()
 
-    assert (known(site) > seen) is found
+    assert known(site) - seen == found
 
 
 def test_events_between_cut_over_and_today_come_with_the_first_poll(site):

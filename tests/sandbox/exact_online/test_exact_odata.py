@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -200,8 +201,6 @@ def test_amounts_are_doubles_with_noise_when_asked(api: Any) -> None:
 
 
 def test_lists_of_thousands_are_read_fast(api: Any) -> None:
-    import time
-
     for number in range(5000):
         api.division.add_account(str(10_000 + number))
     started = time.monotonic()

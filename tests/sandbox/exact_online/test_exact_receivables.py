@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
+from lxml import etree
 
 BANK = "financialtransaction/BankEntries"
 ITEMS = "cashflow/Receivables"
@@ -39,7 +39,7 @@ def upload(api: Any, xml: str, topic: str = "MatchSets", division: int = 4001234
 
 def messages(answer: Any) -> list[tuple[int, str]]:
     assert answer.status_code == 200, answer.text
-    root = ElementTree.fromstring(answer.content)
+    root = etree.fromstring(answer.content)
     return [(int(each.get("type", "-1")), each.findtext("Description") or "") for each in root.iter("Message")]
 
 

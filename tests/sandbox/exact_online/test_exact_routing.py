@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.exact_online import periods
 from sandbox.exact_online.division import REGIONS
 
 
@@ -123,8 +124,6 @@ def test_the_journal_status_list_tells_closed_periods(api: Any) -> None:
 
 
 def test_financial_years_need_not_be_calendar_years(api: Any) -> None:
-    from sandbox.exact_online import periods
-
     periods.add_year(api.division, 2030, first_month=7)
     rows = api.rows("financial/FinancialPeriods", "FinPeriod,StartDate,EndDate", "FinYear eq 2030")
     last = next(row for row in rows if row["FinPeriod"] == 12)

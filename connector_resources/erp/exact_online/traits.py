@@ -1,0 +1,34 @@
+"""How Exact Online differs from its siblings, as data (fact sheet exact_online.md)."""
+
+from __future__ import annotations
+
+from bookkeeping.postings import ERP_KINDS, INVOICE_KINDS
+from connector_resources.erp.contract import Traits
+
+TRAITS = Traits(
+    erp="exact_online",
+    label="Exact Online",
+    settled_state="posted",
+    # No delay is documented; after an unanswered write the sheet waits 30 s before it believes "absent" (section 6.4).
+    read_lag_s=30.0,
+    max_postings_per_submission=500,
+    claim_group=20,
+    reference_field="Description",
+    reads_invoices=True,
+    reads_customers=True,
+    allocates_customer_numbers=False,
+    collects=True,
+    asynchronous=False,
+    limits=(
+        "Matching receipts with invoices has no REST interface: Exact matches by customer, invoice number and amount, "
+        "and what it leaves open is reported. The XML topic MatchSets, which is about to be discontinued, is not used.",
+        "A bank or journal entry cannot be changed, and is deleted only while it is open: corrections are further entries.",
+        "A payment taken back is a new open item of the GoCardless journal, with the number of the invoice it opens again.",
+        "A mandate needs a bank account of the customer in Exact, because GoCardless never tells a whole account number.",
+        "Converted payouts are booked at GoCardless's rate; the difference to Exact's daily rates stays on the clearing "
+        "account until it is revalued in Exact.",
+        "Consent ends when no run uses it for 30 days, and when a refresh answer is lost for good.",
+        "There is no attachment or link to GoCardless; the marker at the start of a line's description is the way back.",
+    ),
+    kinds=ERP_KINDS | INVOICE_KINDS,
+)

@@ -1,0 +1,75 @@
+"""A due invoice becomes one payment, the payment its receipt, and nothing is collected twice or forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.installations import DAY
+
+
+def test_a_due_invoice_is_collected_and_its_receipt_settles_it(desk):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001", 12_500)
+
+    report = desk.run()
+
+    assert [order.reference for order in report.orders] == ["900001#1"]
+    payment = desk.payment("900001#1")
+    assert (payment.body["amount"], payment.body["currency"]) == (12_500, "EUR")
+    assert payment.body["metadata"] == {"mlc_ref": "900001#1", "invoice": "900001"}
+    assert payment.body["reference"] == "900001"
+    assert desk.states() == {"900001#1": "in_flight"}
+    assert desk.rows()["900001#1"].payment_id == payment.id
+
+    desk.site.merchant.collect(payment)
+    after = desk.run()
+
+    assert desk.states() == {"900001#1": "collected"}
+    assert desk.site.company.documents["Invoice", "900001"].balance_minor == 0
+    assert (after.orders, after.held) == ((), [])
+    assert desk.site.unfinished() == {}
+
+
+def test_a_second_run_makes_no_write_and_says_why(desk):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    desk.run()
+    before = desk.writes()
+    head = desk.store.trail.head(desk.site.name)
+
+    report = desk.run()
+
+    assert desk.writes() == before
+    assert desk.store.trail.head(desk.site.name) == head
+    assert desk.reasons(report) == {"900001": "in_flight"}
+
+
+def test_a_collected_invoice_whose_receipt_is_not_in_the_erp_is_not_collected_again(desk):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    desk.run()
+    desk.site.merchant.collect(desk.payment("900001#1"))
+    desk.site.poll()
+    from connector_resources.posting.planning import Scope
+
+    desk.site.at.read(Scope(DAY, DAY, only_new=True))
+    desk.read()
+
+    report = desk.collect()
+
+    assert desk.reasons(report) == {"900001": "collected_already"}
+    assert len(desk.payments()) == 1
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error_after", "html_after", "truncate"])
+def test_an_unanswered_write_is_looked_up_and_the_invoice_is_collected_once(desk, kind):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    desk.break_next(kind, status=500)
+
+    desk.run()
+    desk.site.merchant.tick()
+    desk.run()
+
+    assert desk.taken() == {"900001": 10_000}
+    assert desk.states() == {"900001#1": "in_flight"}

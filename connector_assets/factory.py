@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from connector_assets.checks import asset_checks
+from connector_assets.collection_assets import collection_assets
 from connector_assets.customer_update_assets import customer_update_assets
 from connector_assets.document_assets import document_assets
 from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp_job_name, key
@@ -45,6 +46,7 @@ def connection_definitions(connection: Connection) -> ConnectionDefinitions:
         *posting_assets(connection),
         *document_assets(connection),
         *customer_update_assets(connection),
+        *collection_assets(connection),
         *report_assets(connection),
     ]
     return ConnectionDefinitions(
@@ -64,13 +66,14 @@ def _day_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
 def _erp_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
     names = ("customers", "documents", "payout_journals")
     keys = [key(connection.name, "erp", name) for name in names]
-    keys += [asset.key for asset in customer_update_assets(connection)]
+    keys += [asset.key for asset in (*customer_update_assets(connection), *collection_assets(connection))]
     assets = dg.AssetSelection.assets(*keys)
     return _job(
         connection,
         erp_job_name(connection.name),
         assets.without_checks(),
-        f"Reads {connection.name}'s ERP customers again, links and aligns them, and posts what waited for them.",
+        f"Reads {connection.name}'s ERP customers and invoices again, links and aligns them, posts what waited for them, "
+        "and collects what is due.",
     )
 
 

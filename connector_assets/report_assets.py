@@ -16,7 +16,10 @@ def report_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     """`reports/reconciliation` of one connection."""
     shape = AssetShape(
         key=key(connection.name, "reports", "reconciliation"),
-        deps=(key(connection.name, "erp", "payout_journals"),),
+        deps=(
+            key(connection.name, "erp", "payout_journals"),
+            *([key(connection.name, "gocardless", "collections")] if connection.collections.enabled else []),
+        ),
         kinds=("html", "excel"),
         description="Payout by payout: items, fees, VAT, the postings with their ERP documents, what is held and why, and "
         "the clearing account over time. For the month of the last activity day of the run.",

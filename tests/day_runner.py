@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from datetime import date, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ def main() -> None:
 
     def done(step: str) -> None:
         steps[step] = (round(time.monotonic() - began, 1), peak_mib())
+        print(step, *steps[step], file=sys.stderr, flush=True)  # noqa: T201
 
     scope = Scope(given.day, given.day, only_new=False)
     with Runtime.open(Settings(home=given.home), clock=lambda: given.now) as runtime:

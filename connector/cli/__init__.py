@@ -14,6 +14,7 @@ from connector.cli.output import ConnectorCommand
 #: command name -> module and function; a command's module is imported only when it is used, to keep the start fast.
 COMMANDS = {
     "authorize": "connector.cli.authorize:authorize",
+    "collections": "connector.cli.collections:collections",
     "connections": "connector.cli.connections:connections",
     "credentials": "connector.cli.credentials:credentials",
     "customers": "connector.cli.customers:customers",

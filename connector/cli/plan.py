@@ -10,6 +10,8 @@ import click
 from bookkeeping.postings import Posting, Side
 from connector.cli.days import chosen_days, day_options
 from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
+from connector_resources.collections.overview import why_not
+from connector_resources.collections.run import CollectionReport
 from connector_resources.posting.dry_run import DryRun, dry_run
 from connector_resources.posting.planning import Scope
 
@@ -45,6 +47,8 @@ def _show(connection: str, planned: DryRun, requests: bool) -> None:
     show_table(
         "Nothing to book", ["posting", "why"], [[c.posting_key, c.nothing_to_book] for c in planned.nothing_to_book]
     )
+    if planned.collections is not None:
+        _show_collections(planned.collections)
     for reason in planned.waiting:
         console.print(f"waits: {reason}", markup=False)
     console.print(
@@ -55,6 +59,48 @@ def _show(connection: str, planned: DryRun, requests: bool) -> None:
         for submission in planned.submissions:
             console.print(f"\n{submission.method} {submission.path}  sha256 {submission.sha256}", markup=False)
             console.print(submission.body.decode("utf-8", "replace"), markup=False)
+
+
+def _show_collections(planned: CollectionReport) -> None:
+    show_table(
+        "Would be collected",
+        ["collection", "customer", "amount", "charge date", "mandate"],
+        [
+            [order.reference, order.customer, str(order.amount), order.charge_date or "at once", order.mandate.id]
+            for order in planned.orders
+        ],
+    )
+    show_table("Would be stopped", ["collection", "why"], [[s.standing.reference, s.reason] for s in planned.stopped])
+    show_table(
+        "Would not be collected",
+        ["invoice", "customer", "open", "due", "why", "next step"],
+        [
+            [each.invoice, each.customer, str(each.open_amount), each.due_on or "", each.reason, each.next_step]
+            for each in why_not(planned.not_eligible)
+        ],
+    )
+
+
+def _collections_as_json(planned: CollectionReport) -> dict[str, object]:
+    return {
+        "orders": [
+            {
+                "reference": order.reference,
+                "customer": order.customer,
+                "amount_minor": order.amount.minor,
+                "currency": order.amount.currency,
+                "charge_date": order.charge_date,
+                "mandate": order.mandate.id,
+                "invoices": [{"invoice": p.item, "amount_minor": p.amount.minor} for p in order.parts],
+            }
+            for order in planned.orders
+        ],
+        "stopped": [{"reference": s.standing.reference, "code": s.code, "reason": s.reason} for s in planned.stopped],
+        "not_collected": [
+            {"invoice": e.invoice, "code": e.code, "reason": e.reason, "next_step": e.next_step}
+            for e in why_not(planned.not_eligible)
+        ],
+    }
 
 
 def _as_json(planned: DryRun) -> dict[str, object]:
@@ -96,6 +142,7 @@ def _as_json(planned: DryRun) -> dict[str, object]:
         ],
         "nothing_to_book": [{"posting": c.posting_key, "why": c.nothing_to_book} for c in planned.nothing_to_book],
         "waiting": list(planned.waiting),
+        "collections": _collections_as_json(planned.collections) if planned.collections else None,
     }
 
 

@@ -26,6 +26,7 @@ from connector_resources.errors import StoreError
 from connector_resources.store.collections import CollectionRow
 from connector_resources.store.states import PostingState, SubmissionState
 from connector_resources.store.store import Store
+from connector_resources.store.trail import TrailEntry
 
 #: open items read longer ago than this are not collected from: somebody may have paid since.
 MOST_AGE = timedelta(hours=6)
@@ -165,7 +166,7 @@ class Orders:
         return {root: int(value) for name, value in marks.items() if (root := name.removeprefix(ALLOWED)) in roots}
 
 
-def allow_again(store: Store, connection: str, root: str) -> int:
+def allow_again(store: Store, connection: str, root: str, *, by: str, note: str) -> int:
     """A person allows another attempt for an invoice, whatever ended the last; gives that attempt's number.
 
     Raises `StoreError` when the invoice has no attempt that ended.
@@ -179,5 +180,8 @@ def allow_again(store: Store, connection: str, root: str) -> int:
             next_step="look at `connector collections list`",
         )
     last = max(each.number for each in attempts)
-    store.marks.set(connection, f"{ALLOWED}{root}", str(last))
+    with store.begin() as transaction:
+        store.marks.set(connection, f"{ALLOWED}{root}", str(last), within=transaction)
+        entry = TrailEntry("collection_allowed", root, {"after": last, "by": by, "note": note})
+        store.trail.append(connection, [entry], within=transaction)
     return last

@@ -93,18 +93,24 @@ class Standings:
         return replace(row, state=AttemptState.PLANNED, cause="")
 
     def _by_payment(self, row: CollectionRow, known: _Known) -> CollectionRow:
+        cancel = known.postings.get(_cancel_key(row))
+        if cancel is not None and cancel.state in _SETTLED and cancel.documents:
+            # A cancelled payment stays so; its event only tells it later.
+            today = activity_day(cancel.settled_at or self._store.database.now(), self._books)
+            ended = row.ended_on or today
+            cancelled = replace(row, state=AttemptState.CANCELLED, payment_status="cancelled", cause="", ours=True)
+            return replace(cancelled, ended_on=ended)
         body = known.payments.get(row.payment_id)
         if body is None:
             return replace(row, state=AttemptState.IN_FLIGHT, cause="")
         story = [event_of(event) for event in known.stories.get(row.payment_id, ())]
         outcome = outcome_of(payment_of(body), story)
-        cancel = known.postings.get(_cancel_key(row))
         return replace(
             row,
             state=outcome.state,
             payment_status=str(body["status"]),
             cause=outcome.cause,
-            ours=outcome.state is AttemptState.CANCELLED and cancel is not None and cancel.state in _SETTLED,
+            ours=False,
             ended_on=activity_day(outcome.ended_at, self._books) if outcome.ended_at else None,
         )
 

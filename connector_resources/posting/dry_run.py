@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bookkeeping.postings import Posting
+from connector_resources.collections.reading import read_open_invoices
+from connector_resources.collections.run import CollectionReport, collect
 from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory, LinkReport
-from connector_resources.erp.contract import Complete, Hold, PlannedSubmission
+from connector_resources.erp.contract import Complete, ErpConnector, Hold, PlannedSubmission
 from connector_resources.gocardless.reading import Reader
 from connector_resources.posting.parties import with_erp_customers
 from connector_resources.posting.planning import Planner, Scope
@@ -26,7 +28,10 @@ from connector_resources.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The postings a run would add, the first request of each, and what would be held. `waiting` are event reasons."""
+    """The postings a run would add, the first request of each, and what would be held. `waiting` are event reasons.
+
+    `collections` is what would be collected and why each other open item would not; None where nothing is collected.
+    """
 
     postings: tuple[Posting, ...]
     submissions: tuple[PlannedSubmission, ...]
@@ -34,6 +39,25 @@ class DryRun:
     nothing_to_book: tuple[Complete, ...]
     waiting: tuple[str, ...]
     links: LinkReport
+    collections: CollectionReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """What planning gives for one system."""
+
+    postings: list[Posting]
+    submissions: list[PlannedSubmission]
+    holds: list[Hold]
+    nothing_to_book: list[Complete]
+
+    def and_also(self, other: _Requests) -> _Requests:
+        return _Requests(
+            self.postings + other.postings,
+            self.submissions + other.submissions,
+            self.holds + other.holds,
+            self.nothing_to_book + other.nothing_to_book,
+        )
 
 
 def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
@@ -50,19 +74,38 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
             links = CustomerDirectory(store, connection, connector).link_all(runtime.clock())
             planner = trial.planner(connection)
             waiting = _plan(planner, scope)
-            work = store.ledger.next_work(connection.name, connector.traits.kinds, limit=PASS_SIZE)
-            work = with_erp_customers(store, connection.name, work)
-            fresh = [item for item in work if not item.done]
-            connector.prepare([item.posting for item in fresh])
-            cut_off = max((item.posting.occurred_at for item in fresh), default=runtime.clock())
-            answers = connector.plan(fresh, cut_off) if fresh else []
+            planned = _first_requests(trial, connection, connector)
+            if connection.collections.enabled:
+                read_open_invoices(store, connection.name, connector)
+        collections = collect(trial, connection, send=False) if connection.collections.enabled else None
+        if collections is not None:
+            with trial.gocardless_target(connection) as target:
+                orders = _first_requests(trial, connection, target)
+                planned = planned.and_also(orders)
     return DryRun(
-        tuple(item.posting for item in fresh),
-        tuple(a for a in answers if isinstance(a, PlannedSubmission)),
-        tuple(a for a in answers if isinstance(a, Hold)),
-        tuple(a for a in answers if isinstance(a, Complete)),
+        tuple(planned.postings),
+        tuple(planned.submissions),
+        tuple(planned.holds),
+        tuple(planned.nothing_to_book),
         tuple(waiting),
         links,
+        collections,
+    )
+
+
+def _first_requests(trial: Runtime, connection: Connection, target: ErpConnector) -> _Requests:
+    """What a system would get first of everything that waits for it."""
+    work = trial.store.ledger.next_work(connection.name, target.traits.kinds, limit=PASS_SIZE)
+    work = with_erp_customers(trial.store, connection.name, work)
+    fresh = [item for item in work if not item.done]
+    target.prepare([item.posting for item in fresh])
+    cut_off = max((item.posting.occurred_at for item in fresh), default=trial.clock())
+    answers = target.plan(fresh, cut_off) if fresh else []
+    return _Requests(
+        [item.posting for item in fresh],
+        [a for a in answers if isinstance(a, PlannedSubmission)],
+        [a for a in answers if isinstance(a, Hold)],
+        [a for a in answers if isinstance(a, Complete)],
     )
 
 

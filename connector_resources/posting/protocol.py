@@ -163,7 +163,6 @@ class PostingProtocol:
         self._record(holds, completes, report)
         before = report.submissions
         self._send_all(lease, planned, report, len(work), progress)
-        self._await_jobs(lease, report)
         return bool(holds or completes or report.submissions > before)
 
     def _verify(self, work: Sequence[PostingWork]) -> tuple[list[PostingWork], list[Hold]]:
@@ -276,12 +275,13 @@ class PostingProtocol:
     # --- recover ---------------------------------------------------------------------------------------------------
 
     def _recover(self, lease: Lease, report: PostingReport) -> None:
-        """Bring every submission without a recorded end to one: look up, adopt, send again, or park for a person.
+        """Bring every submission without a recorded end to one: poll, look up, adopt, send again, or park for a person.
 
         What is sent again and not answered again is left to the next round: a short trouble should not need a person.
         """
-        self._await_jobs(lease, report)
-        rows = [row for row in self._open() if row.state != "accepted"]
+        found = self._open()
+        self._await_jobs(lease, found, report)
+        rows = [row for row in found if row.state != "accepted"]
         if not rows:
             return
         # A look-up that finds nothing is believed only after the ERP's read lag. When the newest request left is not
@@ -314,8 +314,9 @@ class PostingProtocol:
                 case CannotTell(instructions=instructions):
                     results.append(self._parked(row, instructions, report))
         self._store.submissions.settle(self._connection, lease.fence, results)
-        self._send_all(lease, again, report, len(again), None)
-        self._await_jobs(lease, report)
+        if again:
+            self._send_all(lease, again, report, len(again), None)
+            self._await_jobs(lease, self._open(), report)
 
     def _open(self) -> list[OpenRow]:
         return self._store.submissions.open(self._connection, system=self._connector.traits.erp)
@@ -326,9 +327,9 @@ class PostingProtocol:
             report.held.extend(Hold(key, *reason) for key in row.open.planned.posting_keys)
         return row.submission_id, parked
 
-    def _await_jobs(self, lease: Lease, report: PostingReport) -> None:
+    def _await_jobs(self, lease: Lease, found: Sequence[OpenRow], report: PostingReport) -> None:
         """Wait for every job once in a run; what is still running then is the next run's."""
-        accepted = [row for row in self._open() if row.state == "accepted"]
+        accepted = [row for row in found if row.state == "accepted"]
         rows = [row for row in accepted if row.submission_id not in self._waited_for]
         if not rows:
             return

@@ -12,6 +12,7 @@ from bookkeeping.entities import Payout, PayoutItem
 from bookkeeping.money import Money
 from bookkeeping.payout_proof import FEE_TYPES, prove, summarise
 from bookkeeping.postings import AccountRole, PostingKind, Side
+from connector_resources.collections.overview import Overview, overview
 from connector_resources.connections.model import Connection
 from connector_resources.gocardless.wire import payout_item_of, payout_of
 from connector_resources.store.ledger_reading import LedgerRow
@@ -83,6 +84,7 @@ class ReportContent:
     clearing: dict[str, tuple[ClearingDay, ...]]
     postings: tuple[LedgerRow, ...]
     trail_head: str
+    collections: Overview | None = None
 
     @property
     def proven(self) -> int:
@@ -106,7 +108,16 @@ def gather(store: Store, connection: Connection, erp_label: str, first_day: date
         clearing=_clearing(store, connection, first_day, last_day),
         postings=postings,
         trail_head=f"{seq}:{head}",
+        collections=_collections(store, connection, first_day, now),
     )
+
+
+def _collections(store: Store, connection: Connection, first_day: date, now: datetime) -> Overview | None:
+    """Those on their way and those that changed since the month began; None where nothing is collected."""
+    if not connection.collections.enabled:
+        return None
+    since = datetime.combine(first_day, datetime.min.time(), tzinfo=connection.zone)
+    return overview(store, connection, now, since=since)
 
 
 def _payouts(store: Store, connection: Connection, first_day: date, last_day: date) -> Iterator[PayoutBlock]:

@@ -13,6 +13,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
 from bookkeeping.money import exponent
+from connector_resources.collections.overview import Overview
 from connector_resources.reports.content import ReportContent
 
 #: text that begins like this would be calculated by a spreadsheet that is told to look again.
@@ -56,6 +57,11 @@ def write_workbook(content: ReportContent, path: Path) -> None:
             _postings(content),
         )
         _sheet(book, "Held", ["Posting", "GoCardless id", "Amount", "Currency", "Reason", "Next step"], _held(content))
+        if content.collections is not None:
+            columns = ["Collection", "Customer", "Invoices", "Amount", "Currency", "Charge date", "State", "Payment"]
+            _sheet(book, "Collections", columns, _collections(content.collections))
+            columns = ["Invoice", "Customer", "Open", "Currency", "Due", "Why", "Next step"]
+            _sheet(book, "Not collected", columns, _not_collected(content.collections))
 
 
 def _summary(content: ReportContent) -> Iterable[Sequence[Cell]]:
@@ -108,6 +114,35 @@ def _postings(content: ReportContent) -> Iterable[Sequence[Cell]]:
             row.state,
             ", ".join(step.document.number for step in row.documents[:1]),
             posting.text,
+        )
+
+
+def _collections(shown: Overview) -> Iterable[Sequence[Cell]]:
+    for line in shown.collections:
+        amount = line.amount
+        yield (
+            line.reference,
+            line.customer,
+            line.invoices,
+            amount.major,
+            amount.currency,
+            line.charge_date,
+            line.state,
+            line.payment,
+        )
+
+
+def _not_collected(shown: Overview) -> Iterable[Sequence[Cell]]:
+    for line in shown.why_not:
+        amount = line.open_amount
+        yield (
+            line.invoice,
+            line.customer,
+            amount.major,
+            amount.currency,
+            line.due_on,
+            line.reason,
+            line.next_step,
         )
 
 

@@ -131,6 +131,19 @@ class Collections:
         conditions = [] if states is None else [_collections.state.in_(sorted(state.value for state in states))]
         return self._rows(connection, *conditions)
 
+    def newest(self, connection: str, limit: int) -> list[CollectionRow]:
+        """The collections that were planned last, newest first."""
+        wanted = (
+            select(_collections.reference)
+            .where(_collections.connection == connection)
+            .order_by(_collections.planned_at.desc(), _collections.reference.desc())
+            .limit(limit)
+        )
+        with self._database.read() as reading:
+            references = list(reading.scalars(wanted))
+        rows = self.get_many(connection, references)
+        return [rows[reference] for reference in references]
+
     def to_look_at(self, connection: str) -> list[CollectionRow]:
         """Collections that may have changed: those without an end, and those whose payment was read since."""
         payment = ENTITIES.alias("payment")

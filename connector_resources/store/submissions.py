@@ -123,7 +123,8 @@ class Submissions:
         with self._database.write() as transaction:
             self._trail.lock(connection, within=transaction)
             ids = _posted_ids(transaction, connection, [key for key, _, _ in items])
-            values: list[dict[str, Any]] = []
+            # Of a batch all postings name the same submission.
+            values: dict[int, dict[str, Any]] = {}
             payloads: list[tuple[str, dict[str, Any]]] = []
             for key, step, document in items:
                 submission_id = ids.get((key, step, document.number))
@@ -134,17 +135,15 @@ class Submissions:
                         subject=key,
                         next_step=f"look at `connector trace {key}`",
                     )
-                details = dump_json(dict(document.details))
-                values.append(
-                    {
-                        "row_id": submission_id,
-                        "verified": True,
-                        "document_etag": document.etag,
-                        "document_details": details,
-                    }
-                )
+                values[submission_id] = {
+                    "row_id": submission_id,
+                    "verified": True,
+                    "document_etag": document.etag,
+                    "document_details": dump_json(dict(document.details)),
+                }
                 payloads.append((key, {"submission": submission_id, "step": step, "document": document.number}))
-            transaction.execute(_update_by_id(values[0]), values)
+            rows = list(values.values())
+            transaction.execute(_update_by_id(rows[0]), rows)
             entries = posting_entries(transaction, connection, "verified", payloads)
             self._trail.append(connection, entries, within=transaction)
 

@@ -41,8 +41,9 @@ def payer(*mandates: Mandate, **fields) -> Payer:
     return Payer("10001", **{"gocardless_customers": ("CU1",), "mandates": mandates or (mandate(),), **fields})
 
 
-def invoice(amount: Money = eur(10_000), **fields) -> Receivable:
-    return Receivable(**{"number": "R1", "customer": "10001", "open_amount": amount, "due_on": TODAY, **fields})
+def invoice(amount: Money | None = None, **fields) -> Receivable:
+    opened = eur(10_000) if amount is None else amount
+    return Receivable(**{"number": "R1", "customer": "10001", "open_amount": opened, "due_on": TODAY, **fields})
 
 
 def attempt(state: str, number: int = 1, **fields) -> Attempt:

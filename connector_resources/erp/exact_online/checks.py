@@ -77,14 +77,7 @@ class Pinger:
         except ConnectorError as error:
             return PingReport((*lines, PingLine("division", False, str(error), error.next_step)))
         lines.append(PingLine("division", True, f"{division.code} {division.description}, {division.currency}"))
-        for check in (
-            self._journals,
-            self._accounts,
-            self._vat_codes,
-            self._periods,
-            self._receivables,
-            self._mandates,
-        ):
+        for check in (self._journals, self._accounts, self._vat_codes, self._periods, self._rights):
             lines += _run(check, division)
         return PingReport(tuple(lines))
 

@@ -88,6 +88,7 @@ class ExactOnlineConnector:
         self._unfinished = []
 
     def plan(self, work: Sequence[PostingWork], cut_off: datetime) -> list[Planned]:
+        self._sender.new_plan()
         return self._planner.plan(work, self._snapshot, self._sender.crowds)
 
     # --- writing -----------------------------------------------------------------------------------------------------

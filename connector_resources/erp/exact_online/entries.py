@@ -51,11 +51,14 @@ class EntryDesk:
         self._shares.append(share)
 
     def requests(self, crowds: Mapping[str, int]) -> Iterator[PlannedSubmission]:
-        """The entries, oldest period first: a bank journal's balances follow the periods (section 2.8)."""
+        """The entries, by journal and period; those that may be refused for one of their postings come last.
+
+        A refused entry leaves those behind it with a wrong opening balance, to be planned again.
+        """
         groups: dict[_Group, list[Share]] = {}
         for share in self._shares:
             groups.setdefault(self._group(share, crowds), []).append(share)
-        ordered = sorted(groups.items(), key=lambda each: (each[0][0].journal, each[0][0].span))
+        ordered = sorted(groups.items(), key=lambda each: _order(*each[0]))
         for (head, step, _, crowd), shares in ordered:
             for some in self._chunks(shares, crowd):
                 yield self._entry(head, step, some)
@@ -82,13 +85,15 @@ class EntryDesk:
     def _entry(self, head: EntryHead, step: str, shares: Sequence[Share]) -> PlannedSubmission:
         keys = tuple(share.posting.key for share in shares)
         reference = f"{keys[0]}/{step}" if len(keys) == 1 else f"{_batch_name(head, keys)}/{step}"
-        entry_id = documents.entry_id_of(self._connection, reference)
         lines = [line for share in shares for line in share.lines]
         moved = total([line.amount for line in lines], head.currency)
+        opening = self._opening(head, moved)
+        if opening is not None:
+            # Another opening balance makes it another request: the one before was refused for its balance.
+            reference = f"{reference}@{opening}"
+        entry_id = documents.entry_id_of(self._connection, reference)
         if head.kind == BANK_ENTRY:
-            body = documents.bank_entry(
-                head, entry_id, lines, self._opening(head, moved), self._settings.bank_amount_sign
-            )
+            body = documents.bank_entry(head, entry_id, lines, opening, self._settings.bank_amount_sign)
         else:
             body = documents.general_journal(head, entry_id, lines)
         what = shares[0].posting.text if len(shares) == 1 else f"{len(shares)} postings"
@@ -106,12 +111,16 @@ class EntryDesk:
 
     def _opening(self, head: EntryHead, moved: Money) -> Decimal | None:
         """The opening balance, and the journal's balance after this entry noted for the next one."""
-        if self._settings.bank_balances == "omit":
+        if head.kind != BANK_ENTRY or self._settings.bank_balances == "omit":
             return None
         balance = self._balances.get(head.journal, Balance())
         closing = balance.closing + moved.major * self._settings.bank_amount_sign
         self._balances[head.journal] = balance.after(head.span.year, head.span.number, closing)
         return balance.closing
+
+
+def _order(head: EntryHead, step: str, alone: str, crowd: int) -> tuple[object, ...]:
+    return (head.journal, crowd > 0, -crowd, head.span)
 
 
 def _batch_name(head: EntryHead, keys: Sequence[str]) -> str:

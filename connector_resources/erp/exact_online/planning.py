@@ -132,8 +132,9 @@ class _Desk:
         accounts = settings.currencies.get(currency)
         if accounts is None and settings.general_journal is None:
             raise currency_unmapped(currency)
-        kind = settings.document(currency) if accounts else documents.GENERAL_JOURNAL
-        journal = accounts.bank_journal if accounts and kind == BANK_ENTRY else settings.general_journal
+        kind, journal = documents.GENERAL_JOURNAL, settings.general_journal
+        if accounts is not None and settings.books_in_bank_journal(currency):
+            kind, journal = BANK_ENTRY, accounts.bank_journal
         assert journal is not None, (currency, kind)
         span, dated = self._open_day(posting, journal)
         rate = payout_rate(posting, currency, self.snapshot.currency)

@@ -65,7 +65,7 @@ class SnapshotReader:
         """Read before every planning: somebody may have booked in the journal."""
         currencies = {line.amount.currency for posting in postings for line in posting.lines}
         for journal, currency in self._settings.own_journals.items():
-            if currency in currencies and self._settings.document(currency) == "bank_entry":
+            if currency in currencies and self._settings.books_in_bank_journal(currency):
                 self._snapshot.balances[journal] = _balance(self._client.last_bank_entry(journal), currency)
 
     # --- customers and their open items ----------------------------------------------------------------------------

@@ -30,6 +30,12 @@ MEANINGS = (
         "Correct the customer in Exact Online" + _RELEASE,
     ),
     Meaning(
+        STALE_BALANCE,
+        "balance_moved",
+        "the journal's balance moved every time it was read",
+        "See who books in the journal that is kept for GoCardless, or set bank_balances to omit" + _RELEASE,
+    ),
+    Meaning(
         r"(?i)VAT|btw",
         "vat_unknown",
         "the VAT code is unknown, blocked, or not allowed in this journal",

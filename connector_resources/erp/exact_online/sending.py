@@ -7,12 +7,13 @@ ends up held.
 
 from __future__ import annotations
 
+from collections import Counter
 from urllib.parse import urlsplit
 
 from connector_resources.erp.contract import Document, Outcome, PlannedSubmission, Posted, Rejected
 from connector_resources.erp.exact_online import refusals
 from connector_resources.erp.exact_online.client import SYSTEM, ExactOnlineClient
-from connector_resources.erp.exact_online.documents import read_request
+from connector_resources.erp.exact_online.documents import Sent, read_request
 from connector_resources.erp.exact_online.odata import envelope
 from connector_resources.erp.exact_online.readback import entry_document
 from connector_resources.errors import (
@@ -28,6 +29,8 @@ from connector_resources.errors import (
 #: into how many parts a refused entry is divided, and how often in one run: a refusal that is nobody's fault alone must
 #: not be met a hundred times.
 PARTS, MOST_DIVISIONS = 8, 12
+#: how often in one run a journal may move between the reading of its balance and an entry.
+MOST_OVERTAKEN = 3
 
 
 class Sender:
@@ -38,35 +41,51 @@ class Sender:
         self._connection = connection
         self.crowds: dict[str, int] = {}
         self._divisions = 0
+        #: bank journals in which an entry of the present plan was not booked: the balances of the next ones are wrong.
+        self._behind: set[str] = set()
+        self._overtaken: Counter[str] = Counter()
+
+    def new_plan(self) -> None:
+        """Balances were read anew."""
+        self._behind.clear()
 
     def submit(self, planned: PlannedSubmission) -> Outcome:
         """Raises `NotSent` or `Uncertain`; everything else Exact says is an outcome."""
         sent = read_request(planned)
+        journal = str(sent.fields["JournalCode"]) if "OpeningBalanceFC" in sent.fields else ""
+        if journal in self._behind:
+            raise self._stale(planned, "an entry before it was not booked")
+        booked = False
+        try:
+            outcome = self._sent(planned, sent)
+            booked = isinstance(outcome, Posted)
+        finally:
+            if journal and not booked:
+                self._behind.add(journal)
+        return outcome
+
+    def _sent(self, planned: PlannedSubmission, sent: Sent) -> Outcome:
         try:
             created = self._client.write(planned)
         except Uncertain as error:
             message = envelope(error.response) if error.status == 500 else None
             if message is None:
                 raise
-            return self._refused(planned, message, error)
+            return self._refused(planned, sent, message, error)
         except PermissionRefused as error:
             raise self._forbidden(planned, error) from error
         except Refused as error:
-            return self._refused(planned, envelope(error.response) or str(error), error)
+            return self._refused(planned, sent, envelope(error.response) or str(error), error)
         if sent.action == "update":
             return Posted(Document(sent.kind, sent.key, details={"id": sent.key}))
         return Posted(entry_document(sent.kind, created))
 
-    def _refused(self, planned: PlannedSubmission, message: str, error: RemoteError) -> Rejected:
+    def _refused(self, planned: PlannedSubmission, sent: Sent, message: str, error: RemoteError) -> Rejected:
         if refusals.is_stale_balance(message):
-            raise StaleVersion(
-                f"The journal's balance moved before {planned.summary}; it is planned again.",
-                system=SYSTEM,
-                status=error.status,
-                connection=self._connection,
-                subject=planned.reference,
-                next_step="if it happens again, see who books in the journal kept for GoCardless.",
-            ) from error
+            journal = str(sent.fields.get("JournalCode", ""))
+            self._overtaken[journal] += 1
+            if self._overtaken[journal] <= MOST_OVERTAKEN:
+                raise self._stale(planned, "somebody else booked in the journal") from error
         if refusals.is_duplicate(message) or isinstance(error, Conflict):
             raise Uncertain(
                 f"Exact Online says that {planned.summary} exists already; it is looked up.",
@@ -79,6 +98,15 @@ class Sender:
         if len(planned.posting_keys) > 1 and refusal.code in refusals.OF_A_LINE:
             self._divide(planned, refusal)
         return refusal
+
+    def _stale(self, planned: PlannedSubmission, why: str) -> StaleVersion:
+        return StaleVersion(
+            f"{planned.summary} is planned again: {why}, so its opening balance is out of date.",
+            system=SYSTEM,
+            connection=self._connection,
+            subject=planned.reference,
+            next_step="see who books in the journal that is kept for GoCardless.",
+        )
 
     def _divide(self, planned: PlannedSubmission, refusal: Rejected) -> None:
         """Raises `StaleVersion`, unless too many entries were divided already."""

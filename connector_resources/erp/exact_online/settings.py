@@ -172,14 +172,14 @@ class ExactOnlineSettings(Section):
         for currency, accounts in self.currencies.items():
             if accounts.bank_journal is None and self.general_journal is None:
                 raise ValueError(f"currencies.{currency} needs a bank_journal, or the section a general_journal")
-            if accounts.clearing_account is None and self.document(currency) == "general_journal":
+            if accounts.clearing_account is None and not self.books_in_bank_journal(currency):
                 raise ValueError(f"currencies.{currency} needs the clearing_account, because it has no bank journal")
         return self
 
-    def document(self, currency: str) -> Literal["bank_entry", "general_journal"]:
-        """What postings of a configured currency become."""
-        has_journal = self.currencies[currency].bank_journal is not None
-        return self.booking_document if has_journal else "general_journal"
+    def books_in_bank_journal(self, currency: str) -> bool:
+        """Whether postings of this currency become bank entries; else they are general journal entries."""
+        accounts = self.currencies.get(currency)
+        return bool(accounts and accounts.bank_journal) and self.booking_document == "bank_entry"
 
     @property
     def own_journals(self) -> dict[str, str]:

@@ -58,7 +58,8 @@ class Desk:
         return collect(self.site.at.runtime, self.site.at.connection)
 
     def run(self) -> CollectionReport:
-        """What the day job does: events, receipts, invoices, collections."""
+        """What the day job does, a minute later: events, receipts, invoices, collections."""
+        self.site.merchant.tick()
         report = self.site.run_new()
         assert report.stopped == "", report.stopped
         self.read()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from connector_resources.collections.ordering import MOST_AGE
+from connector_resources.errors import ConnectorError
+from connector_resources.gocardless.writing.documents import idempotency_key
+from connector_resources.posting.planning import Scope
 from tests.installations import DAY
 
 
@@ -30,9 +36,11 @@ def test_a_due_invoice_is_collected_and_its_receipt_settles_it(desk):
     assert desk.site.unfinished() == {}
 
 
-def test_a_second_run_makes_no_write_and_says_why(desk):
+def test_a_run_without_news_makes_no_write_and_says_why(desk):
     desk.site.merchant.mandate(1)
     desk.invoice("900001")
+    desk.run()
+    # The second run learns from the event feed what it ordered itself.
     desk.run()
     before = desk.writes()
     head = desk.store.trail.head(desk.site.name)
@@ -50,7 +58,6 @@ def test_a_collected_invoice_whose_receipt_is_not_in_the_erp_is_not_collected_ag
     desk.run()
     desk.site.merchant.collect(desk.payment("900001#1"))
     desk.site.poll()
-    from connector_resources.posting.planning import Scope
 
     desk.site.at.read(Scope(DAY, DAY, only_new=True))
     desk.read()
@@ -73,3 +80,43 @@ def test_an_unanswered_write_is_looked_up_and_the_invoice_is_collected_once(desk
 
     assert desk.taken() == {"900001": 10_000}
     assert desk.states() == {"900001#1": "in_flight"}
+
+
+def test_another_payment_under_the_same_key_is_compared_and_not_accepted(desk):
+    mandate = desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    with desk.world.lock:
+        other = desk.world.builder.payment(mandate, 777, "EUR", metadata={"invoice": "somebody else's"})
+        used = idempotency_key("nordic", "collection:900001#1/create")
+        desk.world.idempotency[used] = (other.id, desk.world.now())
+
+    report = desk.run()
+
+    assert [hold.code for hold in report.held] == ["exists_differently"]
+    assert desk.reasons(desk.run()) == {"900001": "collection_held"}
+    assert desk.payments() == [other]
+
+
+def test_nothing_is_planned_from_invoices_that_were_read_long_ago(desk):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    desk.read()
+    desk.site.at.link()
+    desk.site.merchant.tick(MOST_AGE + timedelta(minutes=1))
+
+    report = desk.collect()
+
+    assert "were read last at" in report.why_nothing
+    assert desk.payments() == []
+
+
+def test_a_read_that_breaks_off_changes_nothing(desk):
+    for number in range(1, 4):
+        desk.invoice(f"90000{number}")
+    desk.read()
+    desk.site.break_next("error_before", "customerinvoice", method="GET", status=500, times=9)
+
+    with pytest.raises(ConnectorError):
+        desk.read()
+
+    assert desk.store.receivables.count_open("nordic") == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_resources.posting.planning import Scope
+from connector_resources.proofs.proofs import nothing_unposted
 from sandbox.gocardless.world import READ_ONLY_TOKEN, READ_WRITE_TOKEN
 from tests.installations import DAY
 from tests.sites import LAST
@@ -315,3 +316,13 @@ def test_a_value_that_gocardless_does_not_take_is_held_with_its_words(both_sides
     _, update = sides.run()
     assert [hold.code for hold in update.held] == ["validation_failed"]
     assert "email" in update.held[0].reason
+
+
+def test_a_change_that_waits_for_gocardless_is_not_the_erps_to_post_but_a_held_one_is_shown(both_sides):
+    sides = started(both_sides, **BOTH)
+    sides.in_erp(email="not an address")
+    sides.site.run()
+    runtime, connection = sides.site.at.runtime, sides.site.at.connection
+    assert nothing_unposted(runtime, connection, SCOPE).rows == []
+    sides.to_gocardless()
+    assert len(nothing_unposted(runtime, connection, SCOPE).rows) == 1

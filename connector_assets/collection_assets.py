@@ -12,8 +12,9 @@ from connector_assets.asset_shape import AssetShape, day_asset
 from connector_assets.document_assets import pool_of
 from connector_assets.metadata import SHOWN_ROWS, dashboard_link
 from connector_assets.names import key
+from connector_assets.partitions import scope_of
 from connector_resources.collections.overview import collection_line, why_not
-from connector_resources.collections.reading import read_open_invoices
+from connector_resources.collections.reading import is_fresh, read_open_invoices
 from connector_resources.collections.run import CollectionReport, collect
 from connector_resources.connections.model import Connection
 from connector_resources.erp.contract import OpenInvoice
@@ -64,6 +65,10 @@ def _open_invoices(connection: Connection) -> dg.AssetsDefinition:
     )
 
     def read(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
+        if scope_of(context).only_new and is_fresh(runtime.store, connection, runtime.clock()):
+            context.log.info("read within polling.erp_every_minutes: not read again for an event")
+            count = runtime.store.receivables.count_open(connection.name)
+            return dg.MaterializeResult(metadata={"open items": count, "read again": False})
         with runtime.erp(connection) as connector:
             snapshot = read_open_invoices(runtime.store, connection.name, connector)
         context.log.info(f"{snapshot.open} open items, {len(snapshot.gone)} gone since the last reading")
@@ -87,7 +92,7 @@ def _collections(connection: Connection) -> dg.AssetsDefinition:
     )
 
     def order(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
-        report = collect(runtime, connection)
+        report = collect(runtime, connection, only_new=scope_of(context).only_new)
         context.log.info(report.sentence())
         return dg.MaterializeResult(metadata=_collection_metadata(runtime, connection, report))
 

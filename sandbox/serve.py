@@ -49,4 +49,7 @@ def _config(app: ASGIApp, port: int) -> uvicorn.Config:
         lifespan="off",
         timeout_keep_alive=30,
         proxy_headers=False,
+        loop="asyncio",
+        # Stand-ins have clocks of their own, which the machine's time in `Date` would contradict.
+        date_header=False,
     )

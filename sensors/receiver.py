@@ -145,7 +145,7 @@ class _Receiver:
             raise WebhookRefused("the ERP notification's signature is wrong", status=401, connection=connection.name)
         self._store.marks.set(connection.name, ERP_NOTIFIED, notice.identity(raw, headers))
         log.info("erp notification noted", connection=connection.name)
-        return 204
+        return notice.answered_with
 
 
 def day_of(connection: Connection) -> Callable[[datetime], date]:

@@ -31,10 +31,9 @@ def main() -> None:
     parser.add_argument("day", type=date.fromisoformat)
     given = parser.parse_args()
     steps: dict[str, tuple[float, int]] = {}
-    began = time.monotonic()
 
     def done(step: str) -> None:
-        steps[step] = (round(time.monotonic() - began, 1), peak_mib())
+        steps[step] = (round(time.process_time(), 1), peak_mib())
         print(step, *steps[step], file=sys.stderr, flush=True)  # noqa: T201
 
     scope = Scope(given.day, given.day, only_new=False)

@@ -36,6 +36,8 @@ _NOTHING_THERE = frozenset(
 )
 #: prefix of the mark by which a person allows another attempt.
 ALLOWED = "collect_again:"
+#: the mark of the reading that was judged last.
+PLANNED_FROM = "collections_planned_from"
 
 
 class Orders:
@@ -55,6 +57,22 @@ class Orders:
             return ""
         when = "never" if read_at is None else f"last at {read_at:%Y-%m-%d %H:%M} UTC"
         return f"The open invoices were read {when}; nothing is collected from what may be paid by now."
+
+    def nothing_new(self) -> str:
+        """Why planning again could find nothing else, "" when it could."""
+        read_at = self._store.receivables.read_at(self._name)
+        planned_from = self._store.marks.get(self._name, PLANNED_FROM)
+        if read_at is None or planned_from != read_at.isoformat():
+            return ""
+        if self._store.collections.all(self._name, {AttemptState.PLANNED}):
+            return ""
+        return "Nothing has changed since the open invoices were last read and judged."
+
+    def note_planned(self) -> None:
+        """Remember which reading of the open items was judged to its end."""
+        read_at = self._store.receivables.read_at(self._name)
+        assert read_at is not None, self._name
+        self._store.marks.set(self._name, PLANNED_FROM, read_at.isoformat())
 
     def stop(self, now: datetime) -> tuple[list[Stop], list[Stop]]:
         """Take back what must not go on: withdrawn where it was not sent, cancelled where GoCardless has it.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from bookkeeping.eligibility import Receivable
+from connector_resources.connections.model import Connection
 from connector_resources.erp.contract import ErpConnector, OpenInvoice
 from connector_resources.store.receivables import Snapshot
 from connector_resources.store.store import Store
@@ -17,6 +19,12 @@ def read_open_invoices(store: Store, connection: str, connector: ErpConnector) -
     """
     invoices = list(connector.open_invoices())
     return store.receivables.put_snapshot(connection, invoices)
+
+
+def is_fresh(store: Store, connection: Connection, now: datetime) -> bool:
+    """True while the open items need not be read again for an event: ERPs are asked every `polling.erp_every_minutes`."""
+    read_at = store.receivables.read_at(connection.name)
+    return read_at is not None and now - read_at < timedelta(minutes=connection.polling.erp_every_minutes)
 
 
 def receivables(store: Store, connection: str) -> Iterator[Receivable]:

@@ -24,6 +24,7 @@ from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.posting.protocol import PostingReport
 from connector_resources.runtime import Runtime
 from connector_resources.store.mandate_setups import SetupRow
+from connector_resources.store.states import PostingState
 
 COLLECTION_KINDS = frozenset({PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.MANDATE_SETUP})
 assert COLLECTION_KINDS <= GOCARDLESS_KINDS
@@ -73,13 +74,17 @@ class CollectionRun:
         self._orders = Orders(store, connection, self._payers)
         self._setups = MandateSetups(store, connection)
 
-    def run(self, *, send: bool = True) -> CollectionReport:
-        """Raises `NotSent`, `BadAnswer`, `LeaseBusy`, `StoreError`; whatever was not finished is found by the next run."""
+    def run(self, *, send: bool = True, only_new: bool = False) -> CollectionReport:
+        """`only_new` plans only after news: fresh invoices, a collection that changed, or one that was not sent.
+
+        Raises `NotSent`, `BadAnswer`, `LeaseBusy`, `StoreError`; whatever was not finished is found by the next run."""
         report = CollectionReport()
         if send:
             self._send(report, frozenset())
         report.changed = len(self._standings.refresh())
         report.why_nothing = self._orders.is_stale(self._runtime.clock())
+        if only_new and not report.why_nothing and not report.changed:
+            report.why_nothing = self._orders.nothing_new()
         if not report.why_nothing:
             self._plan(report)
         if send:
@@ -88,6 +93,7 @@ class CollectionRun:
             report.changed += len(self._standings.refresh())
             self._setups.link()
             self._write_back(report)
+        report.held = self._still_held(report.held)
         report.set_ups = tuple(self._runtime.store.mandate_setups.all(self._connection.name))
         return report
 
@@ -100,6 +106,7 @@ class CollectionRun:
             proposal = self._orders.propose(now)
         self._orders.order(proposal.orders, now)
         self._setups.plan(proposal.not_eligible, now)
+        self._orders.note_planned()
         report.orders, report.not_eligible = proposal.orders, proposal.not_eligible
         report.stopped, report.too_late = tuple(stopped), tuple(too_late)
 
@@ -126,12 +133,17 @@ class CollectionRun:
         with self._runtime.gocardless_target(self._connection) as target:
             report.take(self._runtime.protocol(self._connection, target).run(kinds))
 
+    def _still_held(self, holds: list[Hold]) -> list[Hold]:
+        """Without those that were planned anew in the same run."""
+        rows = self._runtime.store.ledger.by_key(self._connection.name, [hold.posting_key for hold in holds])
+        return [hold for hold in holds if rows[hold.posting_key].state == PostingState.HELD.value]
+
     def _write_back(self, report: CollectionReport) -> None:
         if self._erp.traits.kinds >= INVOICE_KINDS:
             report.take(self._runtime.protocol(self._connection, self._erp).run(INVOICE_KINDS))
 
 
-def collect(runtime: Runtime, connection: Connection, *, send: bool = True) -> CollectionReport:
+def collect(runtime: Runtime, connection: Connection, *, send: bool = True, only_new: bool = False) -> CollectionReport:
     """Collect what is due from the open invoices as last read, and settle what was ordered before."""
     with runtime.gocardless(connection) as client, runtime.erp(connection) as connector:
-        return CollectionRun(runtime, connection, client, connector).run(send=send)
+        return CollectionRun(runtime, connection, client, connector).run(send=send, only_new=only_new)

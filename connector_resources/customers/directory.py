@@ -87,11 +87,9 @@ class CustomerDirectory:
         report = LinkReport()
         if self._connector.traits.reads_customers:
             report.erp_customers = self._read_erp_customers()
-        bodies = self._store.entities.all(self._name, "customers")
-        for chunk in slices(bodies, SLICE):
-            customers = [customer_of(body) for body in chunk]
-            known = self._store.customers.get(self._name, [c.id for c in customers])
-            self._link([c for c in customers if c.id not in known], now, report)
+        for ids in slices(self._store.customers.unlinked(self._name), SLICE):
+            bodies = self._store.entities.get(self._name, "customers", ids)
+            self._link([customer_of(bodies[key]) for key in ids], now, report)
         report.released = self._release_waiting()
         alignment = CustomerAlignment(self._store, self._connection, reads_erp=self._connector.traits.reads_customers)
         report.changes = alignment.plan(now)

@@ -15,21 +15,30 @@ from connector_resources.erp.datev import authorisation as datev_authorisation
 from connector_resources.erp.datev import resource as datev
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.traits import TRAITS as DATEV_TRAITS
+from connector_resources.erp.exact_online import authorisation as exact_online_authorisation
+from connector_resources.erp.exact_online import resource as exact_online
+from connector_resources.erp.exact_online import webhook as exact_online_webhook
+from connector_resources.erp.exact_online.settings import ExactOnlineSettings
+from connector_resources.erp.exact_online.traits import TRAITS as EXACT_ONLINE_TRAITS
 from connector_resources.erp.visma import resource as visma
 from connector_resources.erp.visma import webhook as visma_webhook
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS as VISMA_TRAITS
 
-ErpSettings = Annotated[VismaSettings | DatevSettings, Field(discriminator="kind")]
+ErpSettings = Annotated[VismaSettings | DatevSettings | ExactOnlineSettings, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationKind:
-    """How an ERP's own webhooks are trusted. They only make the next poll happen now."""
+    """How an ERP's own webhooks are trusted. They only make the next poll happen now.
+
+    answered_with  the HTTP status that the ERP takes for "received"
+    """
 
     secret_names: tuple[str, ...]
     verify: Callable[[Any, bytes, Mapping[str, str], Sequence[str]], bool]
     identity: Callable[[bytes, Mapping[str, str]], str]
+    answered_with: int = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,20 @@ ERPS: Mapping[str, ErpKind] = {
         datev.build_connector,
         datev.credential_names,
         authorise=datev_authorisation.authorise,
+    ),
+    "exact_online": ErpKind(
+        EXACT_ONLINE_TRAITS,
+        ExactOnlineSettings,
+        exact_online.build_connector,
+        exact_online.credential_names,
+        NotificationKind(
+            exact_online_webhook.SECRET_NAMES,
+            exact_online_webhook.verify,
+            exact_online_webhook.identity,
+            # Anything but 200 or 201 is sent again, up to ten times (exact_online.md sections 7.1 and 7.4).
+            answered_with=200,
+        ),
+        exact_online_authorisation.authorise,
     ),
 }
 

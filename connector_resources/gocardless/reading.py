@@ -243,7 +243,7 @@ class Reader:
             self._name, scope.first_day, scope.last_day, only_new=scope.only_new, resource_type=resource_type,
             actions=taken_back,
         )  # fmt: skip
-        for ids in slices(ended, SLICE):
+        for ids in slices(list(ended), SLICE):
             for key, story in self._store.inbox.story(self._name, ids).items():
                 if {event["action"] for event in story}.isdisjoint(("created", *brought)):
                     self._drop(self._client.story(resource_type, key), report)

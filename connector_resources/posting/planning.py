@@ -115,7 +115,9 @@ class Planner:
 
     def _plan(self, resource_type: str, scope: Scope, decide: Callable[[_Slice], list[Verdict]]) -> PlanReport:
         report = PlanReport()
-        for ids in slices(days_subjects(self._store, self._connection, resource_type, scope), SLICE):
+        # The ids are read to their end first: a reader that stays open would keep SQLite from clearing its log.
+        subjects = list(days_subjects(self._store, self._connection, resource_type, scope))
+        for ids in slices(subjects, SLICE):
             self._plan_ids(resource_type, ids, decide, report)
         return report
 

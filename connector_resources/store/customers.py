@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.errors import StoreError
 from connector_resources.store.engine import AnyRow, Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent, put_rows
-from connector_resources.store.schema import CUSTOMER_LINKS, CUSTOMER_NUMBERS, ERP_CUSTOMERS
+from connector_resources.store.schema import CUSTOMER_LINKS, CUSTOMER_NUMBERS, ENTITIES, ERP_CUSTOMERS
 from connector_resources.store.trail import Trail, TrailEntry
 
 #: how many numbers are looked at in one query when the next free one is sought.
@@ -57,6 +57,17 @@ class CustomerLinks:
         for link in self._linked(connection, _links.erp_customer, numbers):
             found.setdefault(link.erp_customer, []).append(link)
         return found
+
+    def unlinked(self, connection: str) -> list[str]:
+        """Ids of the GoCardless customers that were read and have no link, sorted."""
+        linked = exists().where(_links.connection == connection, _links.gocardless_customer == ENTITIES.c.id)
+        wanted = (
+            select(ENTITIES.c.id)
+            .where(ENTITIES.c.connection == connection, ENTITIES.c.resource_type == "customers", ~linked)
+            .order_by(ENTITIES.c.id)
+        )
+        with self._database.read() as reading:
+            return list(reading.scalars(wanted))
 
     def put(
         self,

@@ -8,6 +8,9 @@ from typing import Any
 
 import orjson
 
+#: kept, because `json.loads` makes a new one for every text.
+_EXACT = json.JSONDecoder(parse_float=Decimal)
+
 
 def dump_json(value: object) -> str:
     """Canonical text of `value`. A `Decimal` is written as a JSON number with all its digits."""
@@ -16,7 +19,7 @@ def dump_json(value: object) -> str:
 
 def load_json(text: str) -> Any:
     """The value of `text`; numbers with a point or an exponent come back as `Decimal`."""
-    return json.loads(text, parse_float=Decimal)
+    return _EXACT.decode(text)
 
 
 def _exact(value: object) -> orjson.Fragment:

@@ -202,7 +202,6 @@ SUBMISSIONS = Table(
     Column("headers", TEXT, nullable=False),
     Column("etag", TEXT, nullable=False),
     Column("summary", TEXT, nullable=False),
-    Column("body", LargeBinary, nullable=False),
     Column("sha256", TEXT, nullable=False),
     Column("state", TEXT, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -219,6 +218,8 @@ SUBMISSIONS = Table(
     Column("verified", Boolean, nullable=False),
     Column("claimed_at", UtcText, nullable=False),
     Column("settled_at", UtcText),
+    # Last, because SQLite reads through whatever stands before a column, and a batch has megabytes.
+    Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("id", name="pk_submissions"),
     UniqueConstraint("connection", "reference", name="uq_submissions_reference"),
     CheckConstraint(f"state IN ({_quoted(SubmissionState)})", name="ck_submissions_state"),

@@ -12,7 +12,7 @@ from typing import Protocol
 from connector_resources.erp.exact_online.client import ExactOnlineClient
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.wire import Division
-from connector_resources.errors import WrongCompany
+from connector_resources.errors import PermissionRefused, WrongCompany
 
 MARK = "exact_online_division"
 ACTIVE = 1
@@ -57,14 +57,19 @@ class DivisionChoice:
                 next_step=f"set division to {kept} again, and make a connection of its own for {wanted}.",
             )
         chosen = wanted or (int(kept) if kept else client.me().current_division)
-        client.use(chosen)
         row = self._visible(client, chosen)
         if kept != str(chosen):
             self._marks.set(self._connection, MARK, str(chosen))
         return row
 
     def _visible(self, client: ExactOnlineClient, chosen: int) -> Division:
-        rows = client.divisions()
+        client.use(chosen)
+        try:
+            rows = client.divisions()
+        except PermissionRefused:
+            # Even the list of divisions is asked for within one: that of the user's own choice is always open.
+            client.use(client.me().current_division)
+            rows = [each for each in client.divisions() if each.code != chosen]
         row = next((each for each in rows if each.code == chosen), None)
         if row is None:
             shown = ", ".join(f"{each.code} {each.description}".strip() for each in rows) or "none"

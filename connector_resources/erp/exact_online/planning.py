@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, assert_never
 
 from bookkeeping.customer_rules import changed_details, superseded
-from bookkeeping.postings import INVOICE_KINDS, MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
+from bookkeeping.postings import ERP_KINDS, MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
 from connector_resources.erp.contract import Complete, Hold, Planned, PlannedSubmission, PostingWork
 from connector_resources.erp.exact_json import dump_exact
 from connector_resources.erp.exact_online import documents
@@ -35,7 +35,7 @@ from connector_resources.erp.invoice_book import InvoiceBook
 from connector_resources.erp.refusal import CannotBook
 
 CREDIT_NOTE_STEP = "credit_note"
-MONEY_KINDS = frozenset(PostingKind) - MASTER_DATA_KINDS - INVOICE_KINDS
+MONEY_KINDS = ERP_KINDS - MASTER_DATA_KINDS
 
 
 class Planner:

@@ -24,10 +24,10 @@ MEANINGS = (
         "Open the period in Exact Online or set closed_period to next_open_period" + _RELEASE,
     ),
     Meaning(
-        r"(?i)\(Type\)|account .*\(blocked\)|relatie .*geblokkeerd",
-        "customer_inactive",
-        "the customer is not of status customer, or is blocked",
-        "Correct the customer in Exact Online" + _RELEASE,
+        r"(?i)G/L account|grootboek|GLAccount",
+        "account_refused",
+        "the account is missing or blocked",
+        "Choose another account in the connection file, run `connector ping`" + _RELEASE,
     ),
     Meaning(
         STALE_BALANCE,
@@ -48,10 +48,10 @@ MEANINGS = (
         "Correct the journals in the connection file, run `connector ping`" + _RELEASE,
     ),
     Meaning(
-        r"(?i)G/L account|grootboek|GLAccount",
-        "account_refused",
-        "the account is missing or blocked",
-        "Choose another account in the connection file, run `connector ping`" + _RELEASE,
+        r"(?i)\(Type\)|account .*\(blocked\)|relatie .*geblokkeerd",
+        "customer_inactive",
+        "the customer is not of status customer, or is blocked",
+        "Correct the customer in Exact Online" + _RELEASE,
     ),
     Meaning(
         r"(?i)cost cent(er|re)|kostenplaats",

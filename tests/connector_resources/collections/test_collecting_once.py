@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector_resources.collections.ordering import MOST_AGE
+from connector_resources.collections.run import collect
 from connector_resources.errors import ConnectorError
 from connector_resources.gocardless.writing.documents import idempotency_key
 from connector_resources.posting.planning import Scope
@@ -120,3 +121,22 @@ def test_a_read_that_breaks_off_changes_nothing(desk):
         desk.read()
 
     assert desk.store.receivables.count_open("nordic") == 3
+
+
+def test_a_run_for_an_event_plans_only_after_news(desk):
+    desk.site.merchant.mandate(1)
+    desk.invoice("900001")
+    desk.run()
+    runtime, connection = desk.site.at.runtime, desk.site.at.connection
+
+    quiet = collect(runtime, connection, only_new=True)
+
+    assert quiet.why_nothing == "Nothing has changed since the open invoices were last read and judged."
+    desk.invoice("900002")
+    desk.site.merchant.tick()
+    desk.read()
+    assert [order.reference for order in collect(runtime, connection, only_new=True).orders] == ["900002#1"]
+    desk.cancel_at_gocardless(desk.payment("900002#1"))
+    desk.site.run_new()
+    told = collect(runtime, connection, only_new=True)
+    assert desk.reasons(told)["900002"] == "cancelled_by_a_person"

@@ -18,7 +18,7 @@ def set_ups(desk) -> dict[str, str]:
 
 def complete(url: str) -> None:
     """What the payer does on the hosted page; the browser is sent back, which nobody believes."""
-    details = {"iban": "DE89370400440532013000", "email": "load3@example.com", "company_name": "Load Customer 3"}
+    details = {"iban": "DE89370400440532013000", "email": "books@third.example", "company_name": "Third Ltd"}
     answer = requests.post(url, data=details, allow_redirects=False, timeout=10)
     assert answer.status_code == 303, answer.text
 

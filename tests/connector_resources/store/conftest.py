@@ -222,7 +222,7 @@ def clock(session_clock: Clock) -> Clock:
     return session_clock
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sqlite_database(tmp_path_factory: pytest.TempPathFactory, session_clock: Clock) -> Iterator[Database]:
     with _migrated(f"sqlite:///{tmp_path_factory.mktemp('database') / 'store.sqlite'}", session_clock) as database:
         yield database
@@ -236,7 +236,7 @@ def postgresql_database(postgres: Any, session_clock: Clock) -> Iterator[Databas
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database with all tables and no rows. Opened once a session, so that statements are compiled once."""
+    """A database with all tables and no rows. Opened seldom, so that statements are compiled once."""
     opened: Database = request.getfixturevalue(f"{request.param}_database")
     yield opened
     with opened.write() as transaction:

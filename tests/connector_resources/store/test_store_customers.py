@@ -40,7 +40,7 @@ def test_another_link_is_refused_and_the_same_one_changes_nothing(store):
 
     assert store.customers.get("acme", ["CU1"])["CU1"].method == "email"
     assert store.trail.head("acme") == before
-    assert "connector customers link acme CU1 10043" in error.value.next_step
+    assert "connector customers link --replace acme CU1 10043" in error.value.next_step
 
 
 def test_replacing_keeps_both_numbers_in_the_trail(store):

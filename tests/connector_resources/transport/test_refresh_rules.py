@@ -45,7 +45,7 @@ def where(store: Store, clock: Any, provider: Any) -> TokenShelf:
     return shelf
 
 
-Make = Callable[[], RotatingTokens]
+Make = Callable[..., RotatingTokens]
 
 
 @pytest.fixture
@@ -59,7 +59,10 @@ def make(provider: Any, endpoint: HttpTransport, where: TokenShelf, clock: Any, 
         slept.append(seconds)
         clock.advance(int(seconds))
 
-    return lambda: RotatingTokens(lambda: client, endpoint, where, now=clock, rules=RULES, sleep=sleep)
+    def build(sleep: Callable[[float], None] = sleep) -> RotatingTokens:
+        return RotatingTokens(lambda: client, endpoint, where, now=clock, rules=RULES, sleep=sleep)
+
+    return build
 
 
 def test_a_token_is_used_until_the_earliest_refresh_and_not_longer(make: Make, clock: Any, provider: Any) -> None:
@@ -112,7 +115,6 @@ def test_a_lost_answer_is_made_up_for_when_the_provider_gives_out_tokens_again(
     clock.advance(600)
     provider.layer.add(Fault("drop_before"))
     provider.refusal = EARLY
-    tokens = make()
 
     def heal(seconds: float) -> None:
         slept.append(seconds)
@@ -120,8 +122,7 @@ def test_a_lost_answer_is_made_up_for_when_the_provider_gives_out_tokens_again(
         if seconds > 60:
             provider.refusal = None
 
-    tokens._sleep = heal
-    assert tokens.token() == "access-token-0001"
+    assert make(sleep=heal).token() == "access-token-0001"
     assert slept[-1] == 578
     stored = where.read()
     assert stored is not None

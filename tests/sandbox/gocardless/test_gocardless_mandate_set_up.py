@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -149,3 +150,28 @@ def test_a_redirect_flow_completes_once_with_its_session_token(api: Any) -> None
     done = api.post(path, {"data": {"session_token": "abc"}}).json()["redirect_flows"]
     assert api.one("mandates", done["links"]["mandate"])["links"]["customer"] == done["links"]["customer"]
     assert api.reason(api.post(path, {"data": {"session_token": "abc"}}))[2] == "redirect_flow_already_completed"
+
+
+def test_payers_are_notified_of_bank_payments_and_of_mandates_only_where_the_account_may(api: Any) -> None:
+    wish = {"data": {"notification_type": "email"}}
+    payment = {"amount": 100, "currency": "EUR", "description": "One"}
+    path = "/billing_requests/{}/actions/notify"
+    pay_by_bank = api.made("billing_requests", payment_request=payment)
+    assert api.post(path.format(pay_by_bank["id"]), wish).status_code == 200
+    mandate = request_mandate(api)
+    assert api.reason(api.post(path.format(mandate["id"]), wish))[2] == "billing_request_action_unavailable"
+    assert api.bad_fields(api.post(path.format(mandate["id"]), {"data": {}})) == {"notification_type"}
+
+    api.world.settings.notifies_mandate_requests = True
+
+    assert api.post(path.format(mandate["id"]), wish).status_code == 200
+
+
+def test_a_list_of_mandates_shows_as_of_today_when_they_can_be_charged(api: Any) -> None:
+    before = api.mandate()["next_possible_charge_date"]
+    api.world.clock.advance(timedelta(days=9))
+
+    (listed,) = api.get("/mandates").json()["mandates"]
+
+    assert listed["next_possible_charge_date"] > before
+    assert listed == api.one("mandates", listed["id"])

@@ -204,7 +204,6 @@ def _create_submissions() -> None:
         sa.Column("headers", TEXT, nullable=False),
         sa.Column("etag", TEXT, nullable=False),
         sa.Column("summary", TEXT, nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("sha256", TEXT, nullable=False),
         sa.Column("state", TEXT, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
@@ -221,6 +220,7 @@ def _create_submissions() -> None:
         sa.Column("verified", sa.Boolean, nullable=False),
         sa.Column("claimed_at", TEXT, nullable=False),
         sa.Column("settled_at", TEXT),
+        sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_submissions"),
         sa.UniqueConstraint("connection", "reference", name="uq_submissions_reference"),
         sa.CheckConstraint(

@@ -211,10 +211,8 @@ class Overtaken:
     def submit(self, submission: Any) -> Any:
         if not self._came:
             self._came = True
-            division = self._site.division
-            line = {"GLAccount": division.gl_account("2990")["ID"], "AmountFC": Decimal("50.00")}
-            with division.lock:
-                bank_entries.create(division, NOBODY, {"JournalCode": "23", "BankEntryLines": [line]})
+            line = {"GLAccount": self._site.division.gl_account("2990")["ID"], "AmountFC": Decimal("50.00")}
+            self._site.create_by_hand({"JournalCode": "23", "BankEntryLines": [line]})
         return self._connector.submit(submission)
 
 
@@ -229,6 +227,7 @@ class Site:
     division: Division
     sandbox: ExactOnlineSandbox
     address: str
+    vault_key: str
     naps: list[float] = field(default_factory=list)
     connectors: list[ExactOnlineConnector] = field(default_factory=list)
     prepared: list[Any] = field(default_factory=list)
@@ -288,6 +287,15 @@ class Site:
     def break_next(self, kind: str, path: str, *, method: str = "POST|PUT", **details: Any) -> None:
         self.sandbox.faults.add(Fault(kind, method=method, path=path, **details))
 
+    def create_by_hand(self, body: dict[str, Any]) -> None:
+        """A person enters a bank entry on the screen."""
+        with self.division.lock:
+            bank_entries.create(self.division, NOBODY, body)
+
+    @staticmethod
+    def fault(kind: str, **details: Any) -> Fault:
+        return Fault(kind, **details)
+
     def entries(self, kind: str = "BankEntry") -> int:
         return sum(1 for entry in self.division.books.effective() if entry.kind == kind)
 
@@ -302,13 +310,13 @@ def open_site(home: Path) -> Iterator[Site]:
     division.add_account(CUSTOMER, "Bakker B.V.", Email="post@bakker.example")
     division.add_account("43", "De Vries", Email="post@devries.example")
     sandbox = create_app(division)
-    key, _ = VaultKey.generate()
+    key, key_text = VaultKey.generate()
     url = f"sqlite:///{home / 'store.sqlite'}"
     with running(sandbox) as address, Store.open(url, clock=division.clock.now, vault_key=key) as opened:
         opened.migrate()
         opened.vault.write(CONNECTION, "exact_client_id", CLIENT_ID)
         opened.vault.write(CONNECTION, "exact_client_secret", "sandbox-secret")
-        made = Site(opened, division, sandbox, address)
+        made = Site(opened, division, sandbox, address, key_text)
         made.consent()
         yield made
         for connector in made.connectors:

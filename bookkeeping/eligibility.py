@@ -52,7 +52,7 @@ WITHOUT_END = LIVE - {AttemptState.COLLECTED}
 class Receivable:
     """An open item of the ERP. `reopens` names the invoice that an item of our own journal opened again.
 
-    `amount` is negative for credit notes; `root` is what one debt is called however often it is opened again.
+    `open_amount` is negative for credit notes; `root` is what one debt is called however often it is opened again.
     """
 
     number: str
@@ -348,7 +348,7 @@ def _earlier_attempts_allow(case: _Case) -> NotEligible | None:
 
 
 def _within_limits(case: _Case) -> NotEligible | None:
-    scheme, amount = scheme_of(case), case.amount
+    scheme, amount = _scheme_of(case), case.amount
     limits, own = case.settings.limits.of(scheme), case.settings
     most = min((bound for bound in (limits.largest, own.largest) if bound is not None), default=None)
     if most is not None and amount.minor > most:
@@ -361,7 +361,7 @@ def _within_limits(case: _Case) -> NotEligible | None:
     return None
 
 
-def scheme_of(case: _Case) -> Scheme:
+def _scheme_of(case: _Case) -> Scheme:
     assert case.mandate is not None, case.invoice.number
     return SCHEMES[case.mandate.scheme or ""]
 

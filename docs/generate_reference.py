@@ -46,7 +46,8 @@ def connection_file_page() -> str:
     for name, kind in sorted(ERPS.items()):
         own = kind.settings.model_json_schema()
         parts.append(f"## `erp` for {kind.traits.label}\n")
-        parts.append(f"{_first_paragraph(own)}\n\nChosen by `kind: {name}`. See [{kind.traits.label}]({name.replace("_", "-")}.md).\n")
+        page = f"{name.replace('_', '-')}.md"
+        parts.append(f"{_first_paragraph(own)}\n\nChosen by `kind: {name}`. See [{kind.traits.label}]({page}).\n")
         parts += _Tables(own, label=kind.traits.label).section("erp", own, titled=False)
     return "\n".join(parts).rstrip() + "\n"
 

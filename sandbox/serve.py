@@ -20,9 +20,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(app: ASGIApp, port: int | None = None) -> Iterator[str]:
-    """Serve `app` until the block ends; yields its address, `http://127.0.0.1:<port>`."""
-    server = uvicorn.Server(_config(app, port or free_port()))
+def running(app: ASGIApp, port: int | None = None, *, dated: bool = True) -> Iterator[str]:
+    """Serve `app` until the block ends; yields its address, `http://127.0.0.1:<port>`.
+
+    `dated` False leaves out the header `Date`: it has the machine's time, which contradicts a stand-in's own clock.
+    """
+    server = uvicorn.Server(_config(app, port or free_port(), dated=dated))
     thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
@@ -38,7 +41,7 @@ def running(app: ASGIApp, port: int | None = None) -> Iterator[str]:
         thread.join(timeout=10)
 
 
-def _config(app: ASGIApp, port: int) -> uvicorn.Config:
+def _config(app: ASGIApp, port: int, *, dated: bool = True) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,
@@ -50,6 +53,5 @@ def _config(app: ASGIApp, port: int) -> uvicorn.Config:
         timeout_keep_alive=30,
         proxy_headers=False,
         loop="asyncio",
-        # Stand-ins have clocks of their own, which the machine's time in `Date` would contradict.
-        date_header=False,
+        date_header=dated,
     )

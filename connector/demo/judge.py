@@ -58,7 +58,9 @@ def judge_datev(books: Json, truth: Json, debtors: Mapping[str, str]) -> list[Di
     """
     accounts = books["accounts"]
     expected = truth["currencies"]
-    fees = expected["EUR"]["fees_net_minor"] + sum(_converted_fees(p) for p in truth["payouts"] if p["currency"] != "EUR")
+    fees = expected["EUR"]["fees_net_minor"] + sum(
+        _converted_fees(p) for p in truth["payouts"] if p["currency"] != "EUR"
+    )
     checks = [
         ("bank EUR", truth["bank"].get("EUR", 0), accounts.get("1200", 0)),
         ("fees", fees, accounts.get("4970", 0)),
@@ -91,7 +93,9 @@ def _moved(books: Json, opening: Json) -> dict[str, dict[str, dict[str, int]]]:
 
 def _customers(truth: Json, receivable: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str]]:
     stated = {(customer, currency) for customer, moves in truth["receivables"].items() for currency in moves}
-    found = {(customer, currency) for currency, moves in receivable.items() for customer, minor in moves.items() if minor}
+    found = {
+        (customer, currency) for currency, moves in receivable.items() for customer, minor in moves.items() if minor
+    }
     return sorted(stated | found)
 
 

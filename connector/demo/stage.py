@@ -13,9 +13,9 @@ from typing import Any
 
 import requests
 import yaml
-from connector_resources.connections.consent import erp_authorisation
 
 from connector.demo.processes import DemoFailed, Processes
+from connector_resources.connections.consent import erp_authorisation
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 

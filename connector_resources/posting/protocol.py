@@ -314,9 +314,8 @@ class PostingProtocol:
                 case CannotTell(instructions=instructions):
                     results.append(self._parked(row, instructions, report))
         self._store.submissions.settle(self._connection, lease.fence, results)
-        if again:
-            self._send_all(lease, again, report, len(again), None)
-            self._await_jobs(lease, self._open(), report)
+        self._send_all(lease, again, report, len(again), None)
+        self._await_jobs(lease, self._open(), report)
 
     def _open(self) -> list[OpenRow]:
         return self._store.submissions.open(self._connection, system=self._connector.traits.erp)

@@ -1,16 +1,17 @@
-"""What must hold of the books after a run; each proof lists every finding and changes nothing."""
+"""What must hold of the books after a run; each proof lists every finding and changes nothing of what it looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bookkeeping.payout_proof import prove
 from bookkeeping.postings import GOCARDLESS_KINDS, Unbalanced, require_balance
 from connector_resources.connections.model import Connection
 from connector_resources.erp.contract import Mismatch, PostingWork, VerifyRequest
-from connector_resources.errors import NotSent, Refused
+from connector_resources.errors import BadAnswer, NotSent, Refused
 from connector_resources.gocardless.wire import payout_item_of, payout_of
+from connector_resources.posting.parties import with_erp_customers
 from connector_resources.posting.planning import DECIDED_TYPES, SLICE, Scope, days_subjects, slices
 from connector_resources.proofs.clearing import clearing_findings
 from connector_resources.proofs.findings import Findings
@@ -18,6 +19,8 @@ from connector_resources.runtime import Runtime
 from connector_resources.store.ledger_reading import LedgerRow
 
 SETTLED = ("posted", "delivered")
+#: mark: the trail's row and hash up to which it was read and found whole.
+TRAIL_VERIFIED = "trail_verified"
 
 
 def payouts_proven(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
@@ -91,11 +94,11 @@ def erp_agrees(runtime: Runtime, connection: Connection, scope: Scope) -> Findin
         if connector.traits.settled_state == "delivered":
             return findings
         for rows in slices(_settled(runtime, connection, scope), SLICE):
-            requests = [_request(row) for row in rows]
+            requests = _requests(runtime, connection, rows)
             findings.checked += len(requests)
             try:
                 answers = connector.verify(requests)
-            except (NotSent, Refused) as error:
+            except (NotSent, Refused, BadAnswer) as error:
                 findings.add(connection.name, f"The ERP could not be read: {error}", error.next_step)
                 return findings
             for request, answer in zip(requests, answers, strict=True):
@@ -105,11 +108,15 @@ def erp_agrees(runtime: Runtime, connection: Connection, scope: Scope) -> Findin
 
 
 def trail_verifies(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
-    """The trail's hash chain is whole."""
+    """The trail's hash chain is whole; a run for new events reads what was added since the last look."""
     findings = Findings("trail rows")
-    report = runtime.store.trail.verify(connection.name)
-    findings.checked = report.rows
-    if not report.ok:
+    trail, marks, name = runtime.store.trail, runtime.store.marks, connection.name
+    noted = marks.get(name, TRAIL_VERIFIED) if scope.only_new else None
+    report = trail.verify(name, anchored_head=noted, only_after_anchor=True)
+    findings.checked = report.rows - int(noted.partition(":")[0]) if noted else report.rows
+    if report.ok:
+        marks.set(name, TRAIL_VERIFIED, f"{report.rows}:{report.head}")
+    else:
         findings.add(
             f"row {report.first_bad_seq}", report.problem or "", "Restore the store from a backup; see the runbook."
         )
@@ -122,6 +129,13 @@ def _settled(runtime: Runtime, connection: Connection, scope: Scope) -> Iterator
             yield row
 
 
-def _request(row: LedgerRow) -> VerifyRequest:
-    last = row.documents[-1]
-    return VerifyRequest(PostingWork(row.posting, row.documents), last.step, last.document)
+def _requests(runtime: Runtime, connection: Connection, rows: Sequence[LedgerRow]) -> list[VerifyRequest]:
+    """The newest document of each posting that still stands; what we took back ourselves is expected to be gone."""
+    store, name = runtime.store, connection.name
+    about = store.ledger.of_subjects(name, [row.posting.subject for row in rows])
+    taken_back = {row.posting.reverses for found in about.values() for row in found if row.state in SETTLED}
+    work = [PostingWork(row.posting, row.documents) for row in rows if row.posting.key not in taken_back]
+    return [
+        VerifyRequest(item, item.done[-1].step, item.done[-1].document)
+        for item in with_erp_customers(store, name, work)
+    ]

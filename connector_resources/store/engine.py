@@ -28,8 +28,6 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 BUSY_TIMEOUT_S = 30
 #: how many values one IN-list or one multi-row statement may hold.
 CHUNK = 500
-#: keys are random, so a day's rows are strewn over the whole file; with SQLite's own 2 MiB every row is read from disk.
-PAGE_CACHE_KIB = 32 * 1024
 #: how many rows a stream holds in memory.
 STREAM_ROWS = 1000
 
@@ -176,7 +174,6 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     # A webhook that was answered with 2xx must survive a power cut: every commit reaches the disk.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
     cursor.close()
 
 

@@ -136,15 +136,19 @@ class Trail:
                 count += 1
         return count
 
-    def verify(self, connection: str, *, anchored_head: str | None = None) -> TrailReport:
+    def verify(
+        self, connection: str, *, anchored_head: str | None = None, only_after_anchor: bool = False
+    ) -> TrailReport:
         """Read the whole chain again and prove it.
 
         `anchored_head` is a head noted earlier outside the database, as `<hash>` or `<row>:<hash>`: it must still be
-        there.
+        there. `only_after_anchor` reads from that row on: quick, and blind for what was done to the rows before it.
         """
-        anchor = None if anchored_head is None else anchored_head.rpartition(":")[2].lower()
+        row, _, anchor = (anchored_head or "").lower().rpartition(":")
+        first = int(row) if only_after_anchor and row else 1
         with self._database.snapshot() as reading:
-            return _verify(_rows_in_order(reading, connection), _head(reading, connection), anchor)
+            rows = _rows_in_order(reading, connection, first)
+            return _verify(rows, _head(reading, connection), anchor or None, first)
 
 
 def row_hash(connection: str, seq: int, at: str, kind: str, subject: str, payload: str, previous_hash: str) -> str:
@@ -157,15 +161,15 @@ def row_hash(connection: str, seq: int, at: str, kind: str, subject: str, payloa
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | None) -> TrailReport:
-    count, previous = 0, GENESIS
+def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | None, first: int = 1) -> TrailReport:
+    count, previous = first - 1, GENESIS if first == 1 else ""
     anchor_seen = anchor in (None, GENESIS)
     for row in rows:
         number, at, kind, subject, payload, previous_hash, digest, connection = row
         expected = count + 1
         if number != expected:
             return TrailReport(False, count, previous, expected, f"row {expected} is missing; the next one is {number}")
-        if previous_hash != previous:
+        if previous and previous_hash != previous:
             problem = f"row {expected} does not follow the row before it: one of both was edited, moved or inserted"
             return TrailReport(False, count, previous, expected, problem)
         if digest != row_hash(connection, number, at, kind, subject, payload, previous_hash):
@@ -173,6 +177,8 @@ def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | 
         count, previous = number, digest
         anchor_seen = anchor_seen or digest == anchor
     seq, last = head or (0, GENESIS)
+    if not previous:
+        return TrailReport(False, count, previous, first, f"row {first} is missing, which was there when it was noted")
     if count < seq:
         problem = f"the tail is cut: {seq} rows were written, {count} are left"
         return TrailReport(False, count, previous, count + 1, problem)
@@ -189,7 +195,7 @@ def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | 
     return TrailReport(True, count, previous)
 
 
-def _rows_in_order(reading: Connection, connection: str) -> Iterator[AnyRow]:
+def _rows_in_order(reading: Connection, connection: str, first: int = 1) -> Iterator[AnyRow]:
     wanted = select(
         TRAIL.c.seq,
         TRAIL.c.at,
@@ -200,7 +206,8 @@ def _rows_in_order(reading: Connection, connection: str) -> Iterator[AnyRow]:
         TRAIL.c.hash,
         TRAIL.c.connection,
     )
-    return streamed(reading, wanted.where(TRAIL.c.connection == connection).order_by(TRAIL.c.seq))
+    these = wanted.where(TRAIL.c.connection == connection, TRAIL.c.seq >= first)
+    return streamed(reading, these.order_by(TRAIL.c.seq))
 
 
 def _head(reading: Connection, connection: str) -> tuple[int, str] | None:

@@ -34,4 +34,3 @@ def test_a_day_of_a_hundred_thousand_payments_stays_under_300_mib(tmp_path: Path
     assert (told["settled"], told["stopped"]) == (PAYMENTS + CUSTOMERS + 1, "")
     peak = {step: mib for step, (_, mib) in told["steps"].items()}
     assert max(peak.values()) < MOST_MIB, told["steps"]
-    print(told["steps"])

@@ -49,7 +49,7 @@ class Snapshot:
     booked: Mapping[str, Sequence[wire.TransactionLine]] = field(default_factory=dict)
     bank_accounts: dict[str, wire.BankAccount] = field(default_factory=dict)
     mandates: dict[str, wire.Mandate] = field(default_factory=dict)
-    #: reference -> customers that already carry the GoCardless customer or the same e-mail.
+    #: GoCardless customer -> customers that have its id as search code, or the same e-mail.
     lookalikes: dict[str, list[wire.Account]] = field(default_factory=dict)
 
     def take_claims(self, found: Iterable[Claim]) -> None:

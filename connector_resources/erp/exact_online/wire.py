@@ -16,7 +16,6 @@ from pydantic.alias_generators import to_pascal
 _NAMES = {
     "id": "ID",
     "entry_id": "EntryID",
-    "user_id": "UserID",
     "gl_account": "GLAccount",
     "gl_account_code": "GLAccountCode",
     "gl_ar": "GLAR",
@@ -26,8 +25,6 @@ _NAMES = {
     "closing_balance_fc": "ClosingBalanceFC",
     "vat_code": "VATCode",
     "vat_number": "VATNumber",
-    "allow_vat": "AllowVAT",
-    "offset_id": "OffsetID",
 }
 
 

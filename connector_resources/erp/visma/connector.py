@@ -35,7 +35,7 @@ from connector_resources.erp.invoice_book import Draft, InvoiceBook
 from connector_resources.erp.visma import checks
 from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.customer_details import differing_details
-from connector_resources.erp.visma.documents import CUSTOMER, Sent, day_of, money, read_request
+from connector_resources.erp.visma.documents import CUSTOMER, VOIDED_BY, Sent, day_of, money, read_request
 from connector_resources.erp.visma.invoices import open_invoice
 from connector_resources.erp.visma.lookup import Lookup
 from connector_resources.erp.visma.periods import Calendar
@@ -222,8 +222,8 @@ class VismaConnector:
                 differences.append(f"it is {standing.status}, not released")
         else:
             differences += applied_as_sent(self._sent, standing)
-            if standing.status == "Voided":
-                differences.append("it is voided")
+        if standing.status == "Voided" and standing.kind in VOIDED_BY:
+            differences.append("it is voided")
         if differences:
             todo = "Correct it in Visma, or void it and withdraw the posting; then release the posting."
             return Mismatch(f"{what}: {'; '.join(differences)}.", todo)

@@ -256,3 +256,48 @@ for n in range(15):
         assert (report.ok, report.rows) == (True, 6 * 15 * 3)
         for name in ("thread-0", "process-1"):
             assert [row.payload["n"] for row in shared.trail.about("acme", [name])] == [n // 3 for n in range(45)]
+
+
+def anchored_at(store, seq):
+    return f"{seq}:{next(row.hash for row in store.trail.about('acme', [f'PM{seq}']) if row.seq == seq)}"
+
+
+def test_what_follows_a_verified_row_is_verified_alone(written):
+    noted = anchored_at(written, 6)
+    written.trail.append("acme", [TrailEntry("note", "PM11", {})])
+
+    report = written.trail.verify("acme", anchored_head=noted, only_after_anchor=True)
+
+    assert (report.ok, report.rows, report.head) == (True, 11, written.trail.head("acme")[1])
+
+
+def test_a_verified_head_without_anything_after_it_is_fine(written):
+    seq, digest = written.trail.head("acme")
+    assert written.trail.verify("acme", anchored_head=f"{seq}:{digest}", only_after_anchor=True).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "first_bad"),
+    [
+        ("UPDATE trail SET subject = 'PM9' WHERE connection = 'acme' AND seq = 8", 8),
+        ("UPDATE trail SET subject = 'PM9' WHERE connection = 'acme' AND seq = 6", 6),
+        ("DELETE FROM trail WHERE connection = 'acme' AND seq = 6", 6),
+        ("DELETE FROM trail WHERE connection = 'acme' AND seq = 9", 9),
+        ("DELETE FROM trail WHERE connection = 'acme' AND seq >= 6", 6),
+    ],
+)
+def test_tampering_at_or_after_the_verified_row_is_found_without_reading_the_rest(written, change, first_bad):
+    noted = anchored_at(written, 6)
+    tamper(written, change)
+
+    report = written.trail.verify("acme", anchored_head=noted, only_after_anchor=True)
+
+    assert (report.ok, report.first_bad_seq) == (False, first_bad)
+
+
+def test_tampering_before_the_verified_row_needs_the_whole_chain(written):
+    noted = anchored_at(written, 6)
+    tamper(written, "UPDATE trail SET subject = 'PM9' WHERE connection = 'acme' AND seq = 2")
+
+    assert written.trail.verify("acme", anchored_head=noted, only_after_anchor=True).ok
+    assert written.trail.verify("acme", anchored_head=noted).first_bad_seq == 2

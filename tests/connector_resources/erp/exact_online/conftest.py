@@ -312,7 +312,7 @@ def open_site(home: Path) -> Iterator[Site]:
     sandbox = create_app(division)
     key, key_text = VaultKey.generate()
     url = f"sqlite:///{home / 'store.sqlite'}"
-    with running(sandbox) as address, Store.open(url, clock=division.clock.now, vault_key=key) as opened:
+    with running(sandbox, dated=False) as address, Store.open(url, clock=division.clock.now, vault_key=key) as opened:
         opened.migrate()
         opened.vault.write(CONNECTION, "exact_client_id", CLIENT_ID)
         opened.vault.write(CONNECTION, "exact_client_secret", "sandbox-secret")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from bookkeeping.postings import PostingKind
+import pytest
+
+from bookkeeping.money import Money
+from bookkeeping.postings import AccountRole, Line, PostingKind, Side
 
 
 def test_a_receipt_settles_the_invoice_it_names(site: Any, given: SimpleNamespace) -> None:
@@ -79,12 +82,80 @@ def test_a_converted_payout_books_one_entry_per_currency_at_gocardless_rate(site
 
 
 def test_a_payment_that_settles_directly_goes_to_the_transit_account(site: Any, given: SimpleNamespace) -> None:
-    from bookkeeping.money import Money
-    from bookkeeping.postings import AccountRole, Line, Side
-
     item = given.receipt()
     lines = (Line(AccountRole.BANK, Side.DEBIT, Money(12_100, "EUR")), item.lines[1])
     site.post(given.changed(item, lines=lines))
     books = site.division.books
     assert [books.balance(x, "EUR") for x in ("1230", "2000")] == [0, 12_100]
     assert books.receivable("42", "EUR") == -12_100
+
+
+def test_fees_with_a_vat_code_are_split_by_exact_and_read_back(site: Any, given: SimpleNamespace) -> None:
+    item = given.payout()
+    site.post(item, fee_vat_mode="vat_code", vat_codes={"NL_VAT_1": "4"})
+    assert site.held() == {}
+    books = site.division.books
+    assert [books.balance(x, "EUR") for x in ("1230", "2000", "4500", "1510")] == [-24_000, 23_680, 264, 56]
+
+
+@pytest.mark.parametrize("mode", ["on_account", "suspense"])
+def test_a_receipt_that_fits_no_invoice_is_taken_back_from_where_it_went(
+    site: Any, given: SimpleNamespace, mode: str
+) -> None:
+    item = given.receipt()
+    site.post(item, unmatched_receipts=mode)
+    books = site.division.books
+    expected = {"on_account": (0, -12_100), "suspense": (-12_100, 0)}[mode]
+    assert (books.balance("2990", "EUR"), books.receivable("42", "EUR")) == expected
+    site.post(given.reversal(item), unmatched_receipts="on_account")
+    assert site.held() == {}
+    assert (books.balance("2990", "EUR"), books.receivable("42", "EUR"), books.balance("1230", "EUR")) == (0, 0, 0)
+
+
+def test_a_refund_can_be_its_payment_alone(site: Any, given: SimpleNamespace) -> None:
+    site.post(given.refund(), refund_mode="payment_only")
+    books = site.division.books
+    assert (books.balance("8000", "EUR"), books.balance("1230", "EUR")) == (0, -4_000)
+    assert books.receivable("42", "EUR") == 4_000
+
+
+def test_a_customers_own_receivables_account_is_used(site: Any, given: SimpleNamespace) -> None:
+    own = site.division.add_gl_account("1301", "Receivables of shops", 20)
+    site.division.tables["Accounts"].change(site.division.account("42")["ID"], GLAR=own["ID"])
+    site.post(given.receipt())
+    assert site.held() == {}
+    assert site.division.books.balance("1301", "EUR") == -12_100
+
+
+def test_doubles_with_noise_in_their_last_digits_are_read_as_they_are_meant(site: Any, given: SimpleNamespace) -> None:
+    site.division.switches.double_noise = True
+    site.division.add_invoice(26700042, "42", 12_100)
+    first, second = given.receipt(invoice="26700042"), given.receipt("PM000124", 3_333, event="EV00002")
+    site.post(first)
+    site.post(second)
+    assert site.held() == {}
+    assert [x.open_amount.minor for x in site.connector().open_invoices()] == [-3_333]
+
+
+def test_a_refund_goes_on_in_another_process_after_its_credit_note(site: Any, given: SimpleNamespace) -> None:
+    item = given.refund()
+    site.break_next("drop_before", "financialtransaction/BankEntries", method="GET", skip=1, times=99)
+    report = site.post(item)
+    assert report.stopped
+    assert [step.step for step in site.row(item).documents] == ["credit_note"]
+    site.sandbox.faults.clear()
+    site.post()
+    assert (site.held(), site.state(item)) == ({}, "posted")
+    assert site.division.books.balance("1230", "EUR") == -4_000
+    assert site.entries("SalesEntry") == 1
+
+
+def test_the_other_currency_of_a_converted_payout_follows_in_another_process(site: Any, given: SimpleNamespace) -> None:
+    item = given.converted_payout()
+    site.break_next("drop_before", "BankEntries", skip=1, times=1)
+    site.break_next("drop_before", "TransactionLines", method="GET", skip=1, times=99)
+    site.post(item)
+    site.sandbox.faults.clear()
+    site.post()
+    assert (site.held(), site.state(item), site.entries()) == ({}, "posted", 2)
+    assert site.division.books.base_balance("9500") == 0

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
+import yaml
 from hypothesis import given as generated
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from connector_resources.connections.model import Connection
+from connector_resources.connections.template import connection_template
 from connector_resources.erp.exact_online import odata, webhook, wire
 from connector_resources.errors import MissingCredential
+from connector_resources.store.marks import ERP_NOTIFIED
+from sandbox.serve import running
+from sensors.receiver import create_receiver
 
 SECRET = "exact-webhook-secret"
 CONTENT = (
@@ -89,6 +97,39 @@ def test_what_the_stand_in_sends_is_believed(site: Any, given: SimpleNamespace) 
     content = CONTENT.encode()
     signed = webhook.signature(app.webhook_secret, content)
     assert signed.decode() == HASH
+
+
+@pytest.fixture
+def receiver(site: Any, given: SimpleNamespace) -> Iterator[str]:
+    """The webhook receiver with this connection, served."""
+    text = connection_template("exact_online", given.CONNECTION, cut_over=date(2026, 1, 1))
+    document = yaml.safe_load(text.replace("division: 1 ", "division: 4001234 "))
+    connection = Connection.model_validate(document)
+    site.store.vault.write(given.CONNECTION, webhook.SECRET_NAMES[0], SECRET)
+    with running(create_receiver(site.store, {given.CONNECTION: connection})) as address:
+        yield f"{address}/webhooks/erp/{given.CONNECTION}"
+
+
+def test_the_receiver_answers_as_exact_wants_it_and_notes_what_is_signed(
+    receiver: str, site: Any, given: SimpleNamespace
+) -> None:
+    def noted() -> str | None:
+        found: str | None = site.store.marks.get(given.CONNECTION, ERP_NOTIFIED)
+        return found
+
+    signed = f'{{"Content":{CONTENT},"HashCode":"{HASH}"}}'
+    assert requests.post(receiver, data=b"", timeout=10).status_code == 200
+    empty = noted()
+    assert requests.post(receiver, data=signed.replace("Update", "Delete").encode(), timeout=10).status_code == 401
+    assert noted() == empty
+    assert requests.post(receiver, data=signed.encode(), timeout=10).status_code == 200
+    assert noted() not in (None, empty)
+
+
+def test_without_a_secret_in_the_vault_nothing_is_believed(receiver: str, site: Any, given: SimpleNamespace) -> None:
+    site.store.vault.remove(given.CONNECTION, webhook.SECRET_NAMES[0])
+    signed = f'{{"Content":{CONTENT},"HashCode":"{HASH}"}}'
+    assert requests.post(receiver, data=signed.encode(), timeout=10).status_code == 503
 
 
 @generated(st.binary(max_size=200))

@@ -9,7 +9,7 @@ Source: gocardless.md section 11, controls.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -26,15 +26,16 @@ _REFUND_TYPES = frozenset({"payment_refunded", "refund", "refund_funds_returned"
 class Holdings:
     """What is known of GoCardless for one connection.
 
-    payout_items     all items of every payout, by payout id
+    payout_items     gives all items of a payout
+    mandates         those that settle directly must be among them
     before_cut_over  ids of payments, refunds and payouts whose receipt, outgoing payment or deposit stood in the books
                      at the cut-over: the opening balance of the clearing account holds them
     """
 
-    payments: Sequence[Payment]
-    refunds: Sequence[Refund]
-    payouts: Sequence[Payout]
-    payout_items: Mapping[str, Sequence[PayoutItem]]
+    payments: Iterable[Payment]
+    refunds: Iterable[Refund]
+    payouts: Iterable[Payout]
+    payout_items: Callable[[Payout], Iterable[PayoutItem]]
     mandates: Mapping[str, Mandate]
     before_cut_over: Collection[str] = frozenset()
 
@@ -86,16 +87,17 @@ class _Account:
 
 
 def prove_clearing(
-    postings: Sequence[Posting], holdings: Holdings, as_of: datetime, settings: BookSettings
+    postings: Iterable[Posting], holdings: Holdings, as_of: datetime, settings: BookSettings
 ) -> tuple[ClearingProof, ...]:
     """One proof per currency, in order of currency. `postings` are all postings of the connection, in any order.
 
+    Everything is gone through once, so that it can be streamed.
     `as_of` (aware UTC) only dates the ages; both sides are what is known now.
     """
     accounts: dict[tuple[str, str], _Account] = {}
     _add_resources(accounts, holdings, settings)
-    _add_postings(accounts, postings, settings)
-    _add_items(accounts, postings, holdings)
+    journals = _add_postings(accounts, postings, settings)
+    _add_items(accounts, journals, holdings)
     today = activity_day(as_of, settings)
     proofs = []
     for currency in sorted({currency for currency, _ in accounts}):
@@ -141,29 +143,31 @@ def _add_resources(accounts: dict[tuple[str, str], _Account], holdings: Holdings
 
 
 def _add_postings(
-    accounts: dict[tuple[str, str], _Account], postings: Sequence[Posting], settings: BookSettings
-) -> None:
-    """Clearing lines of everything but payouts, whose items name the payments."""
+    accounts: dict[tuple[str, str], _Account], postings: Iterable[Posting], settings: BookSettings
+) -> dict[str, Posting]:
+    """Clearing lines of everything but payouts, whose items name the payments; gives the payouts' journals by id."""
+    journals: dict[str, Posting] = {}
     for posting in postings:
         if posting.kind is PostingKind.PAYOUT:
+            journals[posting.subject] = posting
             continue
         for line in posting.lines:
             if line.role is AccountRole.CLEARING:
                 account = _account(accounts, line.amount.currency, posting.subject)
                 account.booked += line.amount.minor if line.side is Side.DEBIT else -line.amount.minor
                 account.since = account.since or activity_day(posting.occurred_at, settings)
+    return journals
 
 
-def _add_items(accounts: dict[tuple[str, str], _Account], postings: Sequence[Posting], holdings: Holdings) -> None:
+def _add_items(accounts: dict[tuple[str, str], _Account], journals: Mapping[str, Posting], holdings: Holdings) -> None:
     """What payouts moved: at GoCardless once a payout is paid, in the books once its journal is booked."""
-    journals = {posting.subject: posting for posting in postings if posting.kind is PostingKind.PAYOUT}
     for payout in holdings.payouts:
         if payout.payout_type == "partner":
             continue
         journal = journals.get(payout.id)
         opening = payout.id in holdings.before_cut_over
         suspense = (journal.facts.get("suspense_payments", "") if journal else "").split(",")
-        for item in holdings.payout_items.get(payout.id, ()):
+        for item in holdings.payout_items(payout):
             subject = (item.refund_id if item.type in _REFUND_TYPES else item.payment_id) or payout.id
             if item.type in FEE_TYPES or item.type == "revenue_share":
                 continue

@@ -1,4 +1,4 @@
-"""Takes a connection's day from reading to posting in a process of its own, and tells how much memory that took."""
+"""Takes a connection's day from reading to its proofs in a process of its own, and tells how much memory that took."""
 
 from __future__ import annotations
 
@@ -13,8 +13,18 @@ from bookkeeping.postings import PostingKind
 from connector_resources.customers.directory import CustomerDirectory
 from connector_resources.gocardless.reading import Reader
 from connector_resources.posting.planning import Scope
+from connector_resources.proofs import proofs
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
+
+PROOFS = (
+    proofs.payouts_proven,
+    proofs.balanced_postings,
+    proofs.nothing_missed,
+    proofs.nothing_unposted,
+    proofs.clearing_balance,
+    proofs.trail_verifies,
+)
 
 
 def peak_mib() -> int:
@@ -58,6 +68,9 @@ def main() -> None:
             done("plan")
             report = runtime.protocol(connection, connector).run(frozenset(PostingKind))
             done("post")
+        for proof in PROOFS:
+            proof(runtime, connection, scope)
+            done(proof.__name__)
     print(json.dumps({"settled": report.settled, "stopped": report.stopped, "steps": steps}))  # noqa: T201
 
 

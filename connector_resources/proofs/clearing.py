@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 
+from bookkeeping.entities import Payout, PayoutItem
 from bookkeeping.expected_clearing import Holdings, prove_clearing
-from bookkeeping.postings import PAYOUT_KINDS, PostingKind
+from bookkeeping.postings import PAYOUT_KINDS, Posting
 from bookkeeping.rules import Outcome
 from connector_resources.connections.model import Connection
 from connector_resources.gocardless.wire import mandate_of, payment_of, payout_item_of, payout_of, refund_of
@@ -19,6 +19,9 @@ from connector_resources.store.store import Store
 MOST_PAYMENTS_AT_ONCE = 20_000
 
 BOOKED_STATES = ("posted", "delivered")
+#: actions of payments, refunds and payouts after which they stand in the books, besides a payment's receipt trigger.
+BRINGS = frozenset({"paid", "chargeback_cancelled"})
+TAKES_BACK = frozenset({"failed", "cancelled", "charged_back", "bounced", "funds_returned", "bounced_payout"})
 
 
 def clearing_findings(store: Store, connection: Connection, scope: Scope, now: datetime) -> Findings:
@@ -28,14 +31,9 @@ def clearing_findings(store: Store, connection: Connection, scope: Scope, now: d
     if scope.only_new and count > MOST_PAYMENTS_AT_ONCE:
         findings.what = "payments and refunds (left to the nightly sweep)"
         return findings
-    holdings = _holdings(store, connection)
-    findings.checked = len(holdings.payments) + len(holdings.refunds)
-    postings = [
-        row.posting
-        for row in store.ledger.of_day(connection.name, connection.books.cut_over, now.date())
-        if row.state in BOOKED_STATES and (row.posting.lines or row.posting.kind in PAYOUT_KINDS)
-    ]
-    for proof in prove_clearing(postings, holdings, now, connection.book_settings):
+    findings.checked = count + store.entities.count(connection.name, "refunds")
+    postings = _booked(store, connection.name)
+    for proof in prove_clearing(postings, _holdings(store, connection), now, connection.book_settings):
         for entry in proof.differences:
             findings.add(
                 entry.subject,
@@ -45,31 +43,39 @@ def clearing_findings(store: Store, connection: Connection, scope: Scope, now: d
     return findings
 
 
+def _booked(store: Store, name: str) -> Iterator[Posting]:
+    for row in store.ledger.of_day(name, date.min, date.max):
+        if row.state in BOOKED_STATES and (row.posting.lines or row.posting.kind in PAYOUT_KINDS):
+            yield row.posting
+
+
 def _holdings(store: Store, connection: Connection) -> Holdings:
+    """Streams, not lists: the store may hold years."""
     name = connection.name
-    payments = [payment_of(body) for body in store.entities.all(name, "payments")]
-    payouts = [payout_of(body) for body in store.entities.all(name, "payouts")]
-    items = {
-        payout.id: [
-            payout_item_of(item, payout.amount.currency) for item in store.entities.payout_items(name, payout.id) or ()
-        ]
-        for payout in payouts
-    }
+
+    def items(payout: Payout) -> Iterator[PayoutItem]:
+        for item in store.entities.payout_items(name, payout.id) or ():
+            yield payout_item_of(item, payout.amount.currency)
+
+    mandates = (mandate_of(body) for body in store.entities.all(name, "mandates"))
     return Holdings(
-        payments=payments,
-        refunds=[refund_of(body) for body in store.entities.all(name, "refunds")],
-        payouts=payouts,
+        payments=(payment_of(body) for body in store.entities.all(name, "payments")),
+        refunds=(refund_of(body) for body in store.entities.all(name, "refunds")),
+        payouts=(payout_of(body) for body in store.entities.all(name, "payouts")),
         payout_items=items,
-        mandates={body["id"]: mandate_of(body) for body in store.entities.all(name, "mandates")},
-        before_cut_over=frozenset(_before_cut_over(store, name, [*(p.id for p in payments), *(p.id for p in payouts)])),
+        mandates={mandate.id: mandate for mandate in mandates if mandate.funds_settlement == "direct"},
+        before_cut_over=frozenset(_before_cut_over(store, connection)),
     )
 
 
-def _before_cut_over(store: Store, name: str, ids: list[str]) -> Iterator[Any]:
-    """Ids whose money events were all decided to lie before the cut-over, and that were never booked by us."""
-    for chunk in slices(ids, SLICE):
-        booked = store.ledger.of_subjects(name, chunk)
-        for subject, rows in store.decisions.of_subjects(name, chunk).items():
-            receipts = [row for row in booked.get(subject, ()) if row.posting.kind is PostingKind.RECEIPT]
-            if not receipts and any(row.outcome == Outcome.BEFORE_CUT_OVER for row in rows):
+def _before_cut_over(store: Store, connection: Connection) -> Iterator[str]:
+    """Ids of what stood in the books at the cut-over: the last thing that moved it before then brought it."""
+    opening = {*BRINGS, "confirmed" if connection.books.receipt_trigger == "confirmed" else "paid_out"}
+    for ids in slices(store.decisions.subjects(connection.name, Outcome.BEFORE_CUT_OVER), SLICE):
+        decided = store.decisions.of_subjects(connection.name, ids)
+        for subject, story in store.inbox.story(connection.name, ids).items():
+            early = {row.event_id for row in decided[subject] if row.outcome == Outcome.BEFORE_CUT_OVER}
+            actions = [body["action"] for body in story if body["id"] in early]
+            moves = [action for action in actions if action in opening or action in TAKES_BACK]
+            if moves and moves[-1] in opening:
                 yield subject

@@ -83,6 +83,17 @@ class Decisions:
                     found.setdefault(row.subject, []).append(_decision_row(row))
         return found
 
+    def subjects(self, connection: str, outcome: str) -> list[str]:
+        """Every subject of which an event was decided so, sorted."""
+        wanted = (
+            select(DECISIONS.c.subject)
+            .distinct()
+            .where(DECISIONS.c.connection == connection, DECISIONS.c.outcome == outcome)
+            .order_by(DECISIONS.c.subject)
+        )
+        with self._database.read() as reading:
+            return list(reading.scalars(wanted))
+
     def of_day(self, connection: str, first_day: date, last_day: date) -> Iterator[DecisionRow]:
         """Decisions about the events of these activity days, in the order of the events; streamed."""
         same_event = (DECISIONS.c.connection == INBOX_EVENTS.c.connection) & (

@@ -45,7 +45,8 @@ class Month:
 
     def proof(self, before=frozenset()):
         of_kind = lambda start: [k.resource for k in self.keepers if k.resource.id.startswith(start)]  # noqa: E731
-        holdings = Holdings(of_kind("PM"), of_kind("RF"), self.payouts, self.items, self.mandates, before)
+        items = lambda payout: self.items.get(payout.id, ())  # noqa: E731
+        holdings = Holdings(of_kind("PM"), of_kind("RF"), self.payouts, items, self.mandates, before)
         postings = [posting for keeper in self.keepers for posting in keeper.booked]
         (proof,) = prove_clearing(postings, holdings, self.make.start + timedelta(days=10), self.settings)
         assert proof.difference == sum((e.difference for e in proof.differences), Money(0, "GBP"))

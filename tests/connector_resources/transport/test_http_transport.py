@@ -95,7 +95,8 @@ def test_a_retry_after_date_is_measured_by_the_servers_clock(
     due = datetime.now(UTC) + timedelta(seconds=25)
     service.fault("rate_limit", headers={"Retry-After": format_datetime(due, usegmt=True)})
     connect(now=lambda: datetime(2001, 1, 1, tzinfo=UTC)).send(READ)
-    assert slept[0] in (24, 25, 26)
+    # A busy machine may take some seconds to answer; our own clock would make it decades.
+    assert 15 <= slept[0] <= 26
 
 
 def test_a_long_wait_is_told_instead_of_slept(connect: Connect, service: Any, slept: list[float]) -> None:

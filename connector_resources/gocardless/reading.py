@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 
 from bookkeeping.payout_proof import prove
@@ -36,10 +36,10 @@ READ_TYPES = {
     "instalment_schedules": None,
 }
 
-#: resource type -> events that take back what an earlier one brought, and those earlier ones.
-TAKEN_BACK = {
+#: resource type -> events that take back or settle what an earlier one brought, and those earlier ones.
+PRESUPPOSED = {
     "payments": (("failed", "charged_back", "chargeback_cancelled"), ("confirmed", "paid_out")),
-    "refunds": (("failed", "bounced", "funds_returned"), ("paid",)),
+    "refunds": (("failed", "bounced", "funds_returned", "refund_settled"), ("paid",)),
 }
 #: up to so many missing resources are fetched one by one before listing is considered.
 FEW = 8
@@ -106,7 +106,7 @@ class Reader:
         return self._refresh("mandates", scope)
 
     def refunds(self, scope: Scope) -> ReadReport:
-        """The days' refunds, the earlier story of those that came back, and the payments they belong to."""
+        """The days' refunds, the earlier story of those that came back or were settled, and the payments behind them."""
         report = self._complete_stories("refunds", scope, self._refresh("refunds", scope))
         return self._fill(report, "payments", (r.get("payment") for r in self._links("refunds", scope)))
 
@@ -236,16 +236,18 @@ class Reader:
             self._keep("payments", page.linked, report)
 
     def _complete_stories(self, resource_type: str, scope: Scope, report: ReadReport) -> ReadReport:
-        """Read what came before our first event of a resource: was it in the books when it was taken back?"""
-        taken_back, brought = TAKEN_BACK[resource_type]
+        """Read what came before our first event of a resource: what it takes back may stand in the books."""
+        later, earlier = PRESUPPOSED[resource_type]
         before = self._client.calls
-        ended = self._store.inbox.subjects(
+        named = self._store.inbox.subjects(
             self._name, scope.first_day, scope.last_day, only_new=scope.only_new, resource_type=resource_type,
-            actions=taken_back,
+            actions=later,
         )  # fmt: skip
-        for ids in slices(list(ended), SLICE):
+        for ids in slices(list(named), SLICE):
             for key, story in self._store.inbox.story(self._name, ids).items():
-                if {event["action"] for event in story}.isdisjoint(("created", *brought)):
+                actions = [event["action"] for event in story]
+                known_before = takewhile(lambda action: action not in later, actions)
+                if {"created", *earlier}.isdisjoint(known_before):
                     self._drop(self._client.story(resource_type, key), report)
         report.calls += self._client.calls - before
         return report

@@ -181,7 +181,7 @@ def old_site(tmp_path: Path) -> Iterator[Site]:
 
 def test_what_stood_in_the_books_at_the_cut_over_is_no_difference(old_site):
     merchant = old_site.merchant
-    paid_out, refunded, retried, charged_back = (merchant.collected(1_000 * n, customer=n) for n in (1, 2, 3, 4))
+    _, refunded, retried, charged_back = (merchant.collected(1_000 * n, customer=n) for n in (1, 2, 3, 4))
     unpaid = merchant.order(9_000, customer=5)
     merchant.charge_back(charged_back)
     merchant.pay_out()
@@ -196,14 +196,9 @@ def test_what_stood_in_the_books_at_the_cut_over_is_no_difference(old_site):
     old_site.run_new()
     old_site.run()
 
-    assert old_site.held() == {}
-    assert look(old_site, proofs.clearing_balance).rows == []
-    merchant.fail(paid_out)
-    old_site.run_new()
-
-    # The receipt of this one was booked by hand, so a person must void it.
-    assert old_site.held() == {paid_out.id: "document_unknown"}
-    assert subjects(look(old_site, proofs.clearing_balance)) == [paid_out.id]
+    # The first receipt of this one was booked by hand, so a person must void it; only that is open.
+    assert old_site.held() == {retried.id: "document_unknown"}
+    assert subjects(look(old_site, proofs.clearing_balance)) == [retried.id]
 
 
 def test_a_document_that_a_clerk_voided_is_found(visma):

@@ -277,12 +277,13 @@ def test_one_counter_counts_all_systems_and_all_threads(connect: Connect, servic
     counter = CallCounter()
     transport = connect(counter=counter)
     other = HttpTransport("other", service.base_url, counter=counter)
-    service.fault("error_before", times=5, status=500)
+    # One fewer than a request has tries: all of them may meet the same request.
+    service.fault("error_before", times=4, status=500)
     with ThreadPoolExecutor(8) as pool:
         assert all(answer.status == 200 for answer in pool.map(transport.send, [READ] * 60))
     other.send(READ)
     other.close()
-    assert (transport.calls, counter.by_system) == (65, {"erp": 65, "other": 1})
+    assert (transport.calls, counter.by_system) == (64, {"erp": 64, "other": 1})
 
 
 def test_departure_is_known_for_each_thread_by_itself(connect: Connect, service: Any) -> None:

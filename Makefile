@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check lock clean
+.PHONY: demo test explore check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# The properties with new examples in each run: what `make test` repeats, this goes looking for.
+explore: $(STAMP)
+	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile explore -m hypothesis
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -210,8 +210,9 @@ def test_damage_is_found_at_its_line_or_the_file_still_says_what_it_says(
         content[at : at + replace] = new
     file = read(bytes(content))
     if file.findings:
-        lines = 1 + bytes(content).count(b"\r\n")
-        assert all(1 <= finding.line <= lines + 1 and finding.column <= 126 for finding in file.findings)
+        lines = bytes(content).split(b"\r\n")
+        columns = 1 + max(line.count(b";") for line in lines)
+        assert all(1 <= finding.line <= len(lines) + 1 and finding.column <= columns for finding in file.findings)
         assert all(finding.reason for finding in file.findings)
     else:
         assert rewritten(file, bytes(content)) == bytes(content)

@@ -45,11 +45,18 @@ class Lease:
             raise lease_lost(self.name)
 
     def require(self) -> None:
-        """Raises `LeaseLost` when another process took it; costs one read."""
+        """Make sure of at least half of its full time from now. Raises `LeaseLost` when another process took it.
+
+        Costs one read. A lease that is about to run out, or did while this process stood still, is renewed: what is
+        sent next must not meet another process that has just been let in.
+        """
+        row = LEASES.c.fence, LEASES.c.expires_at
         with self._database.read() as reading:
-            current = reading.scalar(select(LEASES.c.fence).where(LEASES.c.name == self.name))
-        if current != self.fence:
+            current = reading.execute(select(*row).where(LEASES.c.name == self.name)).one()
+        if current.fence != self.fence:
             raise lease_lost(self.name)
+        if current.expires_at < self._database.now() + timedelta(seconds=self._ttl_s / 2):
+            self.renew()
 
     def release(self) -> None:
         """Let the next process in at once. A lease that was lost meanwhile is left to its new holder."""

@@ -116,3 +116,23 @@ def test_a_crash_frees_the_lease_after_its_time(url, start_python):
         store.leases.hold("erp", ttl_s=1, wait_s=10) as lease,
     ):
         assert lease.fence == 2
+
+
+def test_who_makes_sure_of_a_lease_that_ran_out_has_it_again_before_anyone_is_let_in(store, clock):
+    with store.leases.hold("erp", ttl_s=60) as lease:
+        clock.advance(61)
+        lease.require()
+        with pytest.raises(LeaseBusy), store.leases.hold("erp", ttl_s=60):
+            pytest.fail("let in beside a holder that has just made sure")
+        clock.advance(29)
+        lease.require()
+        clock.advance(30)
+        with pytest.raises(LeaseBusy), store.leases.hold("erp", ttl_s=60):
+            pytest.fail("half of its time was promised")
+
+
+def test_who_makes_sure_of_a_lease_that_was_taken_over_learns_it(store, clock):
+    with store.leases.hold("erp", ttl_s=60) as late:
+        clock.advance(61)
+        with store.leases.hold("erp", ttl_s=60), pytest.raises(LeaseLost):
+            late.require()

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test explore check lock clean
+.PHONY: demo test explore faults check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
@@ -15,6 +15,12 @@ test: $(STAMP)
 # The properties with new examples in each run: what `make test` repeats, this goes looking for.
 explore: $(STAMP)
 	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile explore -m hypothesis
+
+# Random schedules of crashes, faults and disorder against every ledger: SCHEDULES= of them each, from seed FIRST=.
+SCHEDULES ?= 500
+FIRST ?= 0
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,12 +21,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(app: ASGIApp, port: int | None = None, *, dated: bool = True) -> Iterator[str]:
+def running(
+    app: ASGIApp, port: int | None = None, *, dated: bool = True, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
     """Serve `app` until the block ends; yields its address, `http://127.0.0.1:<port>`.
 
     `dated` False leaves out the header `Date`: it has the machine's time, which contradicts a stand-in's own clock.
+    `tls` are the PEM files of a certificate and its key: the address is then `https://localhost:<port>`.
     """
-    server = uvicorn.Server(_config(app, port or free_port(), dated=dated))
+    server = uvicorn.Server(_config(app, port or free_port(), dated=dated, tls=tls))
     thread = threading.Thread(target=server.run, name="sandbox", daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
@@ -34,15 +38,16 @@ def running(app: ASGIApp, port: int | None = None, *, dated: bool = True) -> Ite
             raise RuntimeError("the sandbox server did not start")
         time.sleep(0.005)
     try:
-        yield f"http://127.0.0.1:{server.config.port}"
+        yield f"{'https://localhost' if tls else 'http://127.0.0.1'}:{server.config.port}"
     finally:
         server.should_exit = True
         server.force_exit = True
         thread.join(timeout=10)
 
 
-def _config(app: ASGIApp, port: int, *, dated: bool = True) -> uvicorn.Config:
+def _config(app: ASGIApp, port: int, *, dated: bool = True, tls: tuple[Path, Path] | None = None) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    certificate, key = tls or (None, None)
     return uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -54,4 +59,6 @@ def _config(app: ASGIApp, port: int, *, dated: bool = True) -> uvicorn.Config:
         proxy_headers=False,
         loop="asyncio",
         date_header=dated,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )

@@ -61,18 +61,15 @@ class Database:
     def write(self, within: Connection | None = None) -> Iterator[Connection]:
         """One write transaction, committed at the end; or the one that is already under way.
 
-        Raises `StoreError` when the database cannot be reached or stays locked for `BUSY_TIMEOUT_S`.
+        Raises `StoreError`, with nothing written, when the database cannot be reached, is full, or stays locked for
+        `BUSY_TIMEOUT_S`.
         """
         if within is not None:
             yield within
             return
         with self._connected() as connection:
             connection = connection.execution_options(store_writes=True)
-            try:
-                transaction = connection.begin()
-            except OperationalError as error:
-                raise self._unavailable(error) from error
-            with transaction:
+            with connection.begin():
                 yield connection
 
     @contextmanager
@@ -100,16 +97,16 @@ class Database:
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         try:
-            connection = self.engine.connect()
+            with self.engine.connect() as connection:
+                yield connection
         except OperationalError as error:
             raise self._unavailable(error) from error
-        with connection:
-            yield connection
 
     def _unavailable(self, error: OperationalError) -> StoreError:
         return StoreError(
             f"the database {self.name} cannot be used: {error.orig}",
-            next_step="see that it runs, that its directory exists and is writable, and that no other program locks it",
+            next_step="see that it runs, that its directory exists, is writable and has room, and that no other program "
+            "locks it; then run it again, nothing of this step was written",
         )
 
 

@@ -1,0 +1,48 @@
+"""Protocols that break a promise of DESIGN section 5 on purpose: the campaign must find each of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from connector_resources.erp.contract import Absent, Finding, OpenSubmission, PlannedSubmission
+from connector_resources.posting.protocol import PostingProtocol, PostingReport
+from connector_resources.store.leases import Lease
+from connector_resources.store.submissions import SettledNotSent, SettledUnknown, Settlement
+
+
+class SkipsTheLookUp(PostingProtocol):
+    """Whatever was not answered is taken to be absent and sent again."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connector: Any = _Blind(self._connector)
+
+
+class SendsBeforeItCommits(PostingProtocol):
+    """The bytes leave before anybody has written down that they will."""
+
+    def _send_group(self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport, **_: object) -> None:
+        settled: list[Settlement] = [self._send(planned, report) for planned in group]
+        rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
+        results = [(row.id, settlement) for row, settlement in zip(rows, settled, strict=True)]
+        self._store.submissions.settle(self._connection, lease.fence, results)
+
+
+class BelievesEveryAnswer(PostingProtocol):
+    """An error after the body was sent is taken for a refusal that surely took no effect."""
+
+    def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
+        settlement = super()._send(planned, report)
+        return SettledNotSent(settlement.reason) if isinstance(settlement, SettledUnknown) else settlement
+
+
+class _Blind:
+    def __init__(self, connector: Any) -> None:
+        self._connector = connector
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def find(self, submissions: Sequence[OpenSubmission]) -> list[Finding]:
+        return [Absent() for _ in submissions]

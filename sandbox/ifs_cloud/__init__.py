@@ -1,0 +1,1 @@
+"""A stand-in for IFS Cloud: its identity service, its projections and the books behind them. See `app.py`."""

@@ -1,0 +1,1 @@
+"""The OData v4 half of the stand-in: types, filters, paging, ETags, bodies, metadata and batches, free of bookkeeping."""

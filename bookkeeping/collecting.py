@@ -61,13 +61,14 @@ class Order:
 class Books:
     """What is known when collections are proposed.
 
-    payers    by ERP customer number; attempts and `allowed_after` (see `Context`) by root
+    payers    by ERP customer number; attempts, `allowed_after` and `covered_by` (see `Context`) by root
     """
 
     today: date
     payers: Mapping[str, Payer] = field(default_factory=dict)
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     allowed_after: Mapping[str, int] = field(default_factory=dict)
+    covered_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ def propose(invoices: Iterable[Receivable], books: Books, settings: CollectionSe
             attempts=tuple(books.attempts.get(invoice.root, ())),
             credit=max(credit[pool], 0),
             allowed_after=books.allowed_after.get(invoice.root, 0),
+            covered_by=books.covered_by.get(invoice.root, ""),
         )
         match judge(invoice, context, settings):
             case Eligible() as eligible:

@@ -6,6 +6,7 @@ sage300.md and ifs_cloud.md sections on collection.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bookkeeping.collecting import Part
@@ -37,6 +38,7 @@ def plan_invoice_status(
         "cause": cause,
         "amount_minor": str(part.amount.minor),
         "currency": part.amount.currency,
+        "revision": str(revision),
     }
     key = f"{PostingKind.INVOICE_STATUS}:{collection}:{part.item}:{revision}"
     return Posting(
@@ -53,3 +55,30 @@ def plan_invoice_status(
         invoices=(part.item,),
         facts={name: value for name, value in facts.items() if value},
     )
+
+
+#: states in which the payment will not settle the invoice: the receivable must not name it any more.
+_WITHOUT_MONEY = frozenset({AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.CHARGED_BACK})
+
+
+def shows_payment(posting: Posting) -> bool:
+    """Whether a receivable is to name the payment of an INVOICE_STATUS posting; False once the payment has failed."""
+    return posting.facts.get("state", "") not in {state.value for state in _WITHOUT_MONEY}
+
+
+def replaced_statuses(postings: Iterable[Posting]) -> dict[str, str]:
+    """Key of each INVOICE_STATUS posting that a later one of the same invoice and payment makes pointless -> that one's."""
+    newest: dict[tuple[str, ...], Posting] = {}
+    replaced: dict[str, str] = {}
+    for posting in sorted(postings, key=lambda each: (each.occurred_at, _revision(each))):
+        if posting.kind is not PostingKind.INVOICE_STATUS:
+            continue
+        about = (*posting.invoices, posting.facts.get("payment", ""))
+        if about in newest:
+            replaced[newest[about].key] = posting.key
+        newest[about] = posting
+    return replaced
+
+
+def _revision(posting: Posting) -> int:
+    return int(posting.facts.get("revision", "0"))

@@ -63,6 +63,7 @@ class Receivable:
     document_type: str = "invoice"
     on_hold: bool = False
     reopens: str = ""
+    references: tuple[str, ...] = ()
 
     @property
     def root(self) -> str:
@@ -143,6 +144,7 @@ class Context:
     attempts       every collection of this debt so far, in any order
     credit         open credit of the customer in this currency that no other invoice has used, not negative
     allowed_after  a person allows another attempt after the one of this number, whatever ended it
+    covered_by     the subscription that collects this invoice, "" when none does
     """
 
     today: date
@@ -150,6 +152,7 @@ class Context:
     attempts: tuple[Attempt, ...] = ()
     credit: int = 0
     allowed_after: int = 0
+    covered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,39 @@ def usable_mandates(payer: Payer, currency: str) -> list[Mandate]:
     return sorted(newest_first, key=lambda mandate: mandate.id != payer.preferred)
 
 
+@dataclass(frozen=True, slots=True)
+class NoMandate:
+    """Why nothing can be collected from a payer: code, reason and next step as in `NotEligible`."""
+
+    code: str
+    reason: str
+    next_step: str
+
+
+def mandate_for(payer: Payer, currency: str, what: str) -> Mandate | NoMandate:
+    """The mandate to collect `what` (an invoice, a charge: named in reasons) in `currency` from, or why there is none."""
+    if not payer.gocardless_customers:
+        step = payer.set_up or "Link the customer (`connector customers link`), or send it a mandate set-up."
+        return NoMandate("no_gocardless_customer", f"Customer {payer.customer} is no GoCardless customer.", step)
+    usable = usable_mandates(payer, currency)
+    named = [mandate for mandate in usable if mandate.id == payer.preferred]
+    if not named and len({mandate.customer_id for mandate in usable}) > 1:
+        owners = ", ".join(sorted({mandate.customer_id or "?" for mandate in usable}))
+        step = "Link the ERP customer to one of them, or cancel the mandate that is not to be used."
+        return NoMandate("duplicate_customer", f"Several GoCardless customers could pay: {owners}.", step)
+    if usable:
+        return usable[0]
+    others = sorted({c for m in payer.mandates if is_usable(m) and (c := currency_of(m))})
+    step = payer.set_up or "Set up a mandate in this currency."
+    if others:
+        reason = f"{what} is in {currency}, the payer's mandates collect {', '.join(others)}."
+        return NoMandate("currency_mismatch", reason, step)
+    ended = max(payer.mandates, key=lambda mandate: mandate.created_at, default=None)
+    if ended is not None:
+        return NoMandate("mandate_not_usable", f"Mandate {ended.id} is {ended.status.replace('_', ' ')}.", step)
+    return NoMandate("no_mandate", f"Customer {payer.customer} has no mandate.", step)
+
+
 # --- the rules, in the order in which a person would ask --------------------------------------------------------------
 
 
@@ -257,6 +293,14 @@ def _nothing_under_way(case: _Case) -> NotEligible | None:
     return None
 
 
+def _no_subscription(case: _Case) -> NotEligible | None:
+    """The subscription takes the money on its own day; a payment that failed there is tried again there."""
+    covered_by = case.context.covered_by
+    if not covered_by:
+        return None
+    return case.no("covered_by_subscription", f"Subscription {covered_by} collects it.")
+
+
 def _not_blocked(case: _Case) -> NotEligible | None:
     if case.invoice.on_hold:
         return case.no("on_hold", "The ERP holds it back.", "Release it in the ERP.")
@@ -291,28 +335,11 @@ def _credit_considered(case: _Case) -> NotEligible | None:
 
 
 def _has_a_mandate(case: _Case) -> NotEligible | None:
-    payer, currency = case.context.payer, case.amount.currency
-    if not payer.gocardless_customers:
-        step = payer.set_up or "Link the customer (`connector customers link`), or send it a mandate set-up."
-        return case.no("no_gocardless_customer", f"Customer {payer.customer} is no GoCardless customer.", step)
-    usable = usable_mandates(payer, currency)
-    named = [mandate for mandate in usable if mandate.id == payer.preferred]
-    if not named and len({mandate.customer_id for mandate in usable}) > 1:
-        owners = ", ".join(sorted({mandate.customer_id or "?" for mandate in usable}))
-        step = "Link the ERP customer to one of them, or cancel the mandate that is not to be used."
-        return case.no("duplicate_customer", f"Several GoCardless customers could pay: {owners}.", step)
-    if usable:
-        case.mandate = usable[0]
-        return None
-    others = sorted({c for m in payer.mandates if is_usable(m) and (c := currency_of(m))})
-    step = payer.set_up or "Set up a mandate in this currency."
-    if others:
-        reason = f"The invoice is in {currency}, the payer's mandates collect {', '.join(others)}."
-        return case.no("currency_mismatch", reason, step)
-    ended = max(payer.mandates, key=lambda mandate: mandate.created_at, default=None)
-    if ended is not None:
-        return case.no("mandate_not_usable", f"Mandate {ended.id} is {ended.status.replace('_', ' ')}.", step)
-    return case.no("no_mandate", f"Customer {payer.customer} has no mandate.", step)
+    chosen = mandate_for(case.context.payer, case.amount.currency, "The invoice")
+    if isinstance(chosen, NoMandate):
+        return case.no(chosen.code, chosen.reason, chosen.next_step)
+    case.mandate = chosen
+    return None
 
 
 def _earlier_attempts_allow(case: _Case) -> NotEligible | None:
@@ -380,6 +407,7 @@ _BY_A_PERSON = "Settle it with the payer; `connector collections again` allows a
 _RULES: tuple[Callable[[_Case], NotEligible | None], ...] = (
     _is_an_open_invoice,
     _nothing_under_way,
+    _no_subscription,
     _not_blocked,
     _is_due,
     _credit_considered,

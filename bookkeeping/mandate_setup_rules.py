@@ -1,4 +1,4 @@
-"""A payer is asked to set up a mandate on GoCardless's hosted pages: the posting that orders it, and when there is another.
+"""A payer is asked to set up a mandate on GoCardless's hosted pages, or one is made directly: the posting that orders it.
 
 Nothing is booked. The mandate itself is learnt from GoCardless, never from the payer's browser. Source: gocardless.md
 section 2.4.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from bookkeeping.direct_mandate_rules import DirectMandate
 from bookkeeping.drafting import posting_text
 from bookkeeping.eligibility import NotEligible
 from bookkeeping.postings import Party, Posting, PostingKind
@@ -28,24 +29,33 @@ PREFILLED = ("company_name", "email", "address_line1", "address_line2", "city", 
 
 @dataclass(frozen=True, slots=True)
 class SetupOrder:
-    """Whom to ask, for which currency. `gocardless_customer` is "" for a customer that GoCardless does not know yet."""
+    """Whom to ask, for which currency. `gocardless_customer` is "" for a customer that GoCardless does not know yet.
+
+    With `direct` nobody is asked: the mandate is made from the account that the ERP holds.
+    """
 
     reference: str
     customer: str
     currency: str
     gocardless_customer: str = ""
     prefilled: Mapping[str, str] | None = None
+    direct: DirectMandate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SetupPolicy:
-    """`link`: the address is shown to the merchant; `notify`: GoCardless is asked to e-mail the payer as well."""
+    """`link`: the address is shown to the merchant; `notify`: GoCardless is asked to e-mail the payer as well.
 
-    mode: Literal["off", "link", "notify"] = "off"
+    `direct`: a mandate is made from the ERP's bank details where that may be, else as `link`. `needs_signature`: only with
+    a signed mandate in the ERP.
+    """
+
+    mode: Literal["off", "link", "notify", "direct"] = "off"
     redirect_uri: str = ""
     exit_uri: str = ""
     description: str = ""
     creditor: str = ""
+    needs_signature: bool = False
 
 
 def wanted_setups(
@@ -75,6 +85,7 @@ def plan_mandate_setup(order: SetupOrder, policy: SetupPolicy, settings: BookSet
         "exit_uri": policy.exit_uri,
         "description": policy.description,
         "creditor": policy.creditor,
+        **_direct_facts(order.direct),
         **{f"prefilled_{name}": value for name, value in (order.prefilled or {}).items()},
     }
     key = f"{PostingKind.MANDATE_SETUP}:{order.reference}"
@@ -91,3 +102,15 @@ def plan_mandate_setup(order: SetupOrder, policy: SetupPolicy, settings: BookSet
         party=Party(order.gocardless_customer or None, order.customer),
         facts={name: value for name, value in facts.items() if value},
     )
+
+
+def _direct_facts(direct: DirectMandate | None) -> dict[str, str]:
+    """What a direct mandate is made of, without the IBAN."""
+    if direct is None:
+        return {}
+    return {
+        "scheme": direct.scheme,
+        "holder": direct.holder,
+        "bank_details": direct.bank_details,
+        "signed_mandate": direct.signed_mandate,
+    }

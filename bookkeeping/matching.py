@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from bookkeeping.entities import Customer
 from bookkeeping.money import Money, total
@@ -58,6 +59,7 @@ class InvoiceCandidate:
     open_amount: Money
     references: tuple[str, ...] = ()
     due_on: date | None = None
+    issued_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,25 @@ class InvoiceMatch:
     notes: tuple[str, ...] = ()
 
 
-def match_customer(
-    customer: Customer, candidates: Sequence[CustomerCandidate], metadata_keys: Sequence[str]
-) -> CustomerMatch | Ambiguous | NoMatch:
-    """The ERP customer of a GoCardless customer. The strongest evidence that finds anyone decides; inactive ones never.
+#: kinds of evidence, strongest first: the ERP stores the GoCardless id; a metadata value is an ERP number; the e-mail is the
+#: same; the normalised name is the same.
+Evidence = Literal["link", "metadata", "email", "name"]
+EVIDENCE: tuple[Evidence, ...] = ("link", "metadata", "email", "name")
 
-    In order: the ERP stores the GoCardless id; a metadata value of `metadata_keys` is an ERP number; the e-mail is the
-    same; the normalised name is the same.
+
+def match_customer(
+    customer: Customer,
+    candidates: Sequence[CustomerCandidate],
+    metadata_keys: Sequence[str],
+    believed: Sequence[Evidence] = EVIDENCE,
+) -> CustomerMatch | Ambiguous | NoMatch:
+    """The ERP customer of a GoCardless customer. The first evidence that finds anyone decides; inactive ones never.
+
+    `believed` are kinds of `EVIDENCE` in the order in which they are tried; what is not among them is never believed.
     """
     active = [candidate for candidate in candidates if candidate.active]
-    for method, what, fits in _evidence(customer, metadata_keys):
+    found = list(_evidence(customer, metadata_keys))
+    for method, what, fits in (each for kind in believed for each in found if _KINDS[each[0].split(":")[0]] == kind):
         numbers = tuple(sorted({candidate.number for candidate in active if fits(candidate)}))
         if len(numbers) == 1:
             return CustomerMatch(numbers[0], method)
@@ -91,11 +102,13 @@ def match_customer(
     sleeping = sorted(c.number for c in candidates if not c.active and c.gocardless_customer == customer.id)
     if sleeping:
         return NoMatch(f"{customer.id} is linked to {', '.join(sleeping)}, which is inactive in the ERP")
-    return NoMatch(
-        f"no active ERP customer has the id, number, e-mail or exact name of {customer.id} ({customer.name})"
-    )
+    *others, last = (_WORDS[kind] for kind in believed)
+    what = f"{', '.join(others)} or {last}" if others else last
+    return NoMatch(f"no active ERP customer has the {what} of {customer.id} ({customer.name})")
 
 
+_WORDS = {"link": "id", "metadata": "number", "email": "e-mail", "name": "exact name"}
+_KINDS = {"stored_link": "link", "metadata": "metadata", "email": "email", "name": "name"}
 _Fits = Callable[[CustomerCandidate], bool]
 
 

@@ -167,6 +167,7 @@ def _documents(
     money = AccountRole.BANK if direct else AccountRole.CLEARING
     common = {
         "payment": payment.id,
+        "creditor": payment.creditor_id or (mandate.creditor_id if mandate else None),
         "scheme": payment.scheme or (mandate.scheme if mandate else None),
         "payout": payment.payout_id,
         "payment_reference": payment.reference,

@@ -30,6 +30,7 @@ class AccountRole(StrEnum):
     FX_TRANSIT = "fx_transit"
     PAYOUT_TRANSIT = "payout_transit"
     OTHER_INCOME = "other_income"
+    REVENUE = "revenue"
 
 
 class Side(StrEnum):
@@ -59,24 +60,31 @@ class PostingKind(StrEnum):
     GOCARDLESS_CUSTOMER = "gocardless_customer"
     MANDATE_SETUP = "mandate_setup"
     INVOICE_STATUS = "invoice_status"
+    SUBSCRIPTION = "subscription"
+    SUBSCRIPTION_CHANGE = "subscription_change"
+    SALES_INVOICE = "sales_invoice"
 
 
 #: Kinds without lines: master data written back to the ERP through the same protocol, never a booking.
 MASTER_DATA_KINDS = frozenset({PostingKind.MANDATE_STATUS, PostingKind.CUSTOMER})
 
-#: Kinds without lines that are written to GoCardless: collections, mandate set-ups, what the ERP knows better of a customer.
+#: Kinds without lines that are written to GoCardless: collections, subscriptions and their changes, mandate set-ups, what
+#: the ERP knows better of a customer.
 GOCARDLESS_KINDS = frozenset(
     {
-        PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.MANDATE_SETUP,
-        PostingKind.GOCARDLESS_CUSTOMER,
+        PostingKind.COLLECTION, PostingKind.COLLECTION_CANCEL, PostingKind.SUBSCRIPTION, PostingKind.SUBSCRIPTION_CHANGE,
+        PostingKind.MANDATE_SETUP, PostingKind.GOCARDLESS_CUSTOMER,
     }
 )  # fmt: skip
 
 #: Without lines: how an invoice's collection stands, for ERPs that can show it on the receivable (`Traits.kinds` says so).
 INVOICE_KINDS = frozenset({PostingKind.INVOICE_STATUS})
 
+#: The invoice that a subscription payment pays, for ERPs that take one from us (`Traits.kinds` says so).
+SALES_KINDS = frozenset({PostingKind.SALES_INVOICE})
+
 #: Kinds that are written to every ERP.
-ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS - INVOICE_KINDS
+ERP_KINDS = frozenset(PostingKind) - GOCARDLESS_KINDS - INVOICE_KINDS - SALES_KINDS
 
 #: Kinds that move a payout's money; they wait for the payout proof.
 PAYOUT_KINDS = frozenset({PostingKind.PAYOUT, PostingKind.PAYOUT_REVERSAL, PostingKind.PAYOUT_REPEAT})
@@ -129,6 +137,7 @@ class Posting:
     booking_date the document's date in the connection's time zone
     invoices     invoice references found on the payment, best first; the ERP side resolves them
     reverses     key of the posting this one takes back; it is sent only after that one is settled
+    waits_for    key of a posting this one builds upon: it is sent only after that one is settled, or a person withdrew it
     facts        further values a document may show (mandate reference, scheme, payout reference, cause …)
     """
 
@@ -146,6 +155,7 @@ class Posting:
     invoices: tuple[str, ...] = ()
     allocations: tuple[Allocation, ...] = ()
     reverses: str | None = None
+    waits_for: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -80,6 +80,7 @@ def _documents(
         "refund": refund.id,
         "refund_reference": refund.reference,
         "payment": refund.payment_id,
+        "creditor": (payment.creditor_id if payment else None) or (mandate.creditor_id if mandate else None),
         "scheme": payment.scheme if payment else (mandate.scheme if mandate else None),
         "payment_reference": payment.reference if payment else None,
         **mandate_facts(mandate),

@@ -254,6 +254,7 @@ def _columns(posting: Posting) -> dict[str, Any]:
         "amount_minor": None if amount is None else amount.minor,
         "currency": None if amount is None else amount.currency,
         "reverses": posting.reverses,
+        "waits_for": posting.waits_for,
         "body": encode_posting(posting),
         "state": PostingState.PENDING.value,
         "nothing_to_book": "",
@@ -262,5 +263,7 @@ def _columns(posting: Posting) -> dict[str, Any]:
 
 def _planned_entry(row: dict[str, Any]) -> TrailEntry:
     payload = {name: row[name] for name in ("kind", "event_id", "reference", "amount_minor", "currency", "reverses")}
+    if row["waits_for"] is not None:
+        payload["waits_for"] = row["waits_for"]
     digest = hashlib.sha256(row["body"].encode()).hexdigest()
     return TrailEntry("planned", row["subject"], {"posting": row["key"], "sha256": digest, **payload})

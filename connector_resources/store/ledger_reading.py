@@ -8,7 +8,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, exists, func, or_, select
 
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import PostingWork, StepDone
@@ -23,12 +23,15 @@ from connector_resources.store.schema import (
     SUBMISSION_POSTINGS,
     SUBMISSIONS,
 )
-from connector_resources.store.states import SETTLED
+from connector_resources.store.states import SETTLED, PostingState
 
 #: how many postings `find` gives at most.
 FIND_LIMIT = 1000
 
 _postings = POSTINGS.c
+
+#: states of a posting that nothing waits for any more.
+_OVER = [*(state.value for state in SETTLED), PostingState.WITHDRAWN.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitingOn:
-    """An unfinished posting that is not sent before the one it takes back.
+    """An unfinished posting that is not sent before the one it takes back, or builds upon (`reverses` names either).
 
     `reversed_state` is None if that is unknown.
     """
@@ -145,18 +148,24 @@ class LedgerReading:
     ) -> list[PostingWork]:
         """Unfinished postings that may be planned now, oldest first.
 
-        Left out are those with an open submission, and those whose reversed posting is not settled.
+        Left out are those with an open submission, and those whose reversed or awaited posting is not settled.
         """
-        reversed_posting = POSTINGS.alias("reversed_posting")
+        reversed_posting, awaited = POSTINGS.alias("reversed_posting"), POSTINGS.alias("awaited")
         settled = exists().where(
             reversed_posting.c.connection == _postings.connection,
             reversed_posting.c.key == _postings.reverses,
             reversed_posting.c.state.in_([state.value for state in SETTLED]),
         )
+        over = exists().where(
+            awaited.c.connection == _postings.connection,
+            awaited.c.key == _postings.waits_for,
+            awaited.c.state.in_(_OVER),
+        )
         wanted = (
             _unfinished(select(_postings.body), connection)
             .where(_postings.kind.in_([kind.value for kind in kinds]))
-            .where(or_(_postings.reverses.is_(None), settled), ~_has_open_submission())
+            .where(or_(_postings.reverses.is_(None), settled), or_(_postings.waits_for.is_(None), over))
+            .where(~_has_open_submission())
             .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
             .limit(limit)
         )
@@ -167,24 +176,16 @@ class LedgerReading:
             return work_of(reading, connection, postings)
 
     def waiting_on(self, connection: str) -> list[WaitingOn]:
-        """Unfinished postings that `next_work` leaves out because of the posting they take back."""
-        reversed_posting = POSTINGS.alias("reversed_posting")
-        is_reversed = (reversed_posting.c.connection == _postings.connection) & (
-            reversed_posting.c.key == _postings.reverses
-        )
-        columns = select(
-            _postings.key, _postings.kind, _postings.subject, _postings.reverses, reversed_posting.c.state
-        ).outerjoin_from(POSTINGS, reversed_posting, is_reversed)
-        not_settled = or_(
-            reversed_posting.c.state.is_(None), reversed_posting.c.state.not_in([state.value for state in SETTLED])
-        )
-        wanted = (
-            _unfinished(columns, connection)
-            .where(_postings.reverses.is_not(None), not_settled)
-            .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
-        )
+        """Unfinished postings that `next_work` leaves out because of the posting they take back or build upon."""
+        settled = [state.value for state in SETTLED]
         with self._database.read() as reading:
-            return [WaitingOn(*row) for row in reading.execute(wanted)]
+            found = [
+                *reading.execute(_waiting(connection, _postings.reverses, settled)),
+                *reading.execute(_waiting(connection, _postings.waits_for, _OVER)),
+            ]
+        return [
+            WaitingOn(*row[:5]) for row in sorted(found, key=lambda row: (row.booking_date, row.occurred_at, row.key))
+        ]
 
     def counts(self, connection: str, first: date | None = None, last: date | None = None) -> list[LedgerCount]:
         """Postings by kind, state and currency, of all activity days or those from `first` to `last`."""
@@ -219,6 +220,19 @@ class LedgerReading:
         with self._database.read() as reading:
             rows = reading.execute(wanted).all()
             return list(_with_documents(reading, rows))
+
+
+def _waiting(connection: str, other_key: Column[Any], over: Collection[str]) -> Select[Any]:
+    """Unfinished postings that name another one in `other_key` whose state is none of `over`."""
+    other = POSTINGS.alias("other")
+    is_other = (other.c.connection == _postings.connection) & (other.c.key == other_key)
+    columns = select(
+        _postings.key, _postings.kind, _postings.subject, other_key, other.c.state,
+        _postings.booking_date, _postings.occurred_at,
+    ).outerjoin_from(POSTINGS, other, is_other)  # fmt: skip
+    return _unfinished(columns, connection).where(
+        other_key.is_not(None), or_(other.c.state.is_(None), other.c.state.not_in(over))
+    )
 
 
 def _unfinished(columns: Select[Any], connection: str) -> Select[Any]:

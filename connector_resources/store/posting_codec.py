@@ -45,6 +45,8 @@ def encode_posting(posting: Posting) -> str:
         content["allocations"] = [{"invoice": x.invoice, "amount": _money(x.amount)} for x in posting.allocations]
     if posting.reverses is not None:
         content["reverses"] = posting.reverses
+    if posting.waits_for is not None:
+        content["waits_for"] = posting.waits_for
     if posting.facts:
         content["facts"] = dict(posting.facts)
     return dump_json(content)
@@ -74,6 +76,7 @@ def decode_posting(text: str) -> Posting:
         invoices=tuple(content.get("invoices", ())),
         allocations=tuple(Allocation(x["invoice"], _money_of(x["amount"])) for x in content.get("allocations", ())),
         reverses=content.get("reverses"),
+        waits_for=content.get("waits_for"),
         facts=content.get("facts", {}),
     )
 

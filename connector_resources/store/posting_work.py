@@ -44,11 +44,17 @@ def documents_of(reading: Connection, connection: str, keys: Collection[str]) ->
 
 
 def work_of(reading: Connection, connection: str, postings: Sequence[Posting]) -> list[PostingWork]:
-    """Each posting with its settled steps and those of the posting it takes back, in the order given."""
-    keys = {posting.key for posting in postings} | {posting.reverses for posting in postings if posting.reverses}
+    """Each posting with its settled steps, and those of the posting it takes back or builds upon, in the order given."""
+    keys = {key for each in postings for key in (each.key, each.reverses, each.waits_for) if key}
     done = documents_of(reading, connection, keys)
     return [
-        PostingWork(posting, done.get(posting.key, ()), done.get(posting.reverses or "", ())) for posting in postings
+        PostingWork(
+            posting,
+            done.get(posting.key, ()),
+            done.get(posting.reverses or "", ()),
+            done.get(posting.waits_for or "", ()),
+        )
+        for posting in postings
     ]
 
 

@@ -1,5 +1,5 @@
 """Every table of the store, in one SQLAlchemy `MetaData`. `migrations/` builds the same, step by step; a test compares
-them.
+them. Those of subscriptions are next door, in `subscription_schema`.
 
 Rows of one connection never refer to rows of another. What must happen once is guarded here: unique event ids, posting
 keys and submission references per connection, and check constraints on states.
@@ -37,19 +37,19 @@ from connector_resources.store.states import OPEN, UNFINISHED, PostingState, Sub
 METADATA = MetaData()
 
 
-def _quoted(states: tuple[StrEnum, ...] | type[StrEnum]) -> str:
+def quoted(states: tuple[StrEnum, ...] | type[StrEnum]) -> str:
     return ", ".join(f"'{state.value}'" for state in states)
 
 
 # SQLite uses a partial index only for a query that spells its condition out, so the conditions are shared with the
 # queries.
-_UNFINISHED = f"state IN ({_quoted(UNFINISHED)})"
-_HELD = f"state IN ({_quoted((PostingState.HELD,))})"
-_OPEN = f"state IN ({_quoted(OPEN)})"
+_UNFINISHED = f"state IN ({quoted(UNFINISHED)})"
+_HELD = f"state IN ({quoted((PostingState.HELD,))})"
+_OPEN = f"state IN ({quoted(OPEN)})"
 _KEEPS = "keeps"
 
 
-def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -89,7 +89,7 @@ INBOX_EVENTS = Table(
     Index("ix_inbox_events_day", "connection", "activity_day", "resource_type"),
     Index("ix_inbox_events_subject", "connection", "subject"),
     Index("ix_inbox_events_created", "connection", "created_at"),
-    _partial_index("ix_inbox_events_waiting", "connection", "activity_day", "seq", where="processed_at IS NULL"),
+    partial_index("ix_inbox_events_waiting", "connection", "activity_day", "seq", where="processed_at IS NULL"),
     sqlite_autoincrement=True,
 )
 
@@ -170,14 +170,15 @@ POSTINGS = Table(
     Column("nothing_to_book", TEXT, nullable=False),
     Column("planned_at", UtcText, nullable=False),
     Column("settled_at", UtcText),
+    Column("waits_for", TEXT),
     PrimaryKeyConstraint("connection", "key", name="pk_postings"),
-    CheckConstraint(f"state IN ({_quoted(PostingState)})", name="ck_postings_state"),
+    CheckConstraint(f"state IN ({quoted(PostingState)})", name="ck_postings_state"),
     Index("ix_postings_day", "connection", "activity_day", "key"),
     Index("ix_postings_subject", "subject", "connection"),
     Index("ix_postings_event", "event_id", "connection"),
     Index("ix_postings_reference", "reference", "connection"),
     Index("ix_postings_key", "key", "connection"),
-    _partial_index(
+    partial_index(
         "ix_postings_unfinished",
         "connection",
         "booking_date",
@@ -185,7 +186,7 @@ POSTINGS = Table(
         "key",
         where=_UNFINISHED,
     ),
-    _partial_index("ix_postings_held", "connection", "activity_day", "key", where=_HELD),
+    partial_index("ix_postings_held", "connection", "activity_day", "key", where=_HELD),
 )
 
 SUBMISSIONS = Table(
@@ -222,10 +223,10 @@ SUBMISSIONS = Table(
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("id", name="pk_submissions"),
     UniqueConstraint("connection", "reference", name="uq_submissions_reference"),
-    CheckConstraint(f"state IN ({_quoted(SubmissionState)})", name="ck_submissions_state"),
+    CheckConstraint(f"state IN ({quoted(SubmissionState)})", name="ck_submissions_state"),
     Index("ix_submissions_document", "document_number", "connection"),
     Index("ix_submissions_reference", "reference", "connection"),
-    _partial_index("ix_submissions_open", "connection", "id", where=_OPEN),
+    partial_index("ix_submissions_open", "connection", "id", where=_OPEN),
     sqlite_autoincrement=True,
 )
 
@@ -393,7 +394,7 @@ ERP_INVOICES = Table(
     Column("seen_at", UtcText, nullable=False),
     Column("gone_at", UtcText),
     PrimaryKeyConstraint("connection", "number", name="pk_erp_invoices"),
-    _partial_index("ix_erp_invoices_open", "connection", "number", where="gone_at IS NULL"),
+    partial_index("ix_erp_invoices_open", "connection", "number", where="gone_at IS NULL"),
 )
 
 COLLECTIONS = Table(
@@ -422,7 +423,7 @@ COLLECTIONS = Table(
         ["postings.connection", "postings.key"],
         name="fk_collections_posting",
     ),
-    CheckConstraint(f"state IN ({_quoted(AttemptState)})", name="ck_collections_state"),
+    CheckConstraint(f"state IN ({quoted(AttemptState)})", name="ck_collections_state"),
     Index("ix_collections_payment", "connection", "payment_id"),
 )
 
@@ -445,7 +446,7 @@ COLLECTION_PARTS = Table(
         name="fk_collection_parts_collection",
     ),
     # The last guard: whatever a program decides, the database lets one collection at a time have an invoice.
-    _partial_index("uq_collection_parts_keeps", "connection", "root", where=_KEEPS, unique=True),
+    partial_index("uq_collection_parts_keeps", "connection", "root", where=_KEEPS, unique=True),
     sqlite_with_rowid=False,
 )
 

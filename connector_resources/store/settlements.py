@@ -35,9 +35,13 @@ class SettledRejected:
 
 @dataclass(frozen=True, slots=True)
 class SettledUnknown:
-    """It was sent and not answered clearly: it must be looked up."""
+    """It was sent and not answered clearly: it must be looked up.
+
+    `attempts` is given when it was to be sent again and was not: how often it has been sent all the same.
+    """
 
     reason: str
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def target_of(settlement: Settlement) -> SubmissionState:
 def values_of(settlement: Settlement) -> dict[str, Any]:
     """The outcome columns of a submission after `settlement`, all but `settled_at` and `verified`.
 
-    `job_id` is None where an earlier one stays.
+    `job_id` is None where an earlier one stays; `attempts` is there only where they are counted back.
     """
     values = {name: value for name, value in NO_OUTCOME.items() if name not in ("settled_at", "verified")}
     values["job_id"] = None
@@ -113,7 +117,9 @@ def values_of(settlement: Settlement) -> dict[str, Any]:
             values.update(job_id=job_id)
         case SettledRejected(code=code, reason=reason, next_step=next_step):
             values.update(code=code, reason=reason, next_step=next_step)
-        case SettledUnknown(reason=reason) | SettledNotSent(reason=reason):
+        case SettledUnknown(reason=reason, attempts=attempts):
+            values.update(reason=reason, **({} if attempts is None else {"attempts": attempts}))
+        case SettledNotSent(reason=reason):
             values.update(reason=reason)
         case SettledParked(instructions=instructions):
             values.update(code="cannot_tell", reason=instructions)

@@ -24,7 +24,9 @@ from connector_resources.store.marks import Marks
 from connector_resources.store.migration import migrate
 from connector_resources.store.quotas import Quotas
 from connector_resources.store.receivables import Receivables
+from connector_resources.store.recurring_charges import RecurringCharges
 from connector_resources.store.submissions import Submissions
+from connector_resources.store.subscriptions import Subscriptions
 from connector_resources.store.trail import Trail
 from connector_resources.store.vault import Vault
 from connector_resources.store.vault_key import VaultKey
@@ -51,6 +53,8 @@ class Store:
         self.customer_agreements = CustomerAgreements(database, self.trail)
         self.receivables = Receivables(database, self.trail)
         self.collections = Collections(database, self.trail)
+        self.recurring_charges = RecurringCharges(database, self.trail)
+        self.subscriptions = Subscriptions(database, self.trail)
         self.mandate_setups = MandateSetups(database, self.trail)
         self.marks = Marks(database)
 
@@ -76,6 +80,13 @@ class Store:
         Safe when several processes do it at once, and cheap when nothing is to be done.
         """
         migrate(self.database)
+
+    def share_access_of(self, other: Store) -> None:
+        """Take credentials, leases and rate limits from `other`, and leave there what becomes of them.
+
+        For a store that will be thrown away: a refreshed token, and every call that was made, must outlive it.
+        """
+        self.vault, self.leases, self.quotas = other.vault, other.leases, other.quotas
 
     def begin(self) -> AbstractContextManager[Connection]:
         """One write transaction for several calls that take `within`; rolled back when the block raises.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from connector_resources.erp.authorisation import Authorisation
+from connector_resources.erp.authorisation import Authorisation, ConsentState
 from connector_resources.erp.building import BuildContext
 from connector_resources.erp.contract import ErpConnector, Traits
 from connector_resources.erp.datev import authorisation as datev_authorisation
@@ -17,15 +17,27 @@ from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.traits import TRAITS as DATEV_TRAITS
 from connector_resources.erp.exact_online import authorisation as exact_online_authorisation
 from connector_resources.erp.exact_online import resource as exact_online
+from connector_resources.erp.exact_online import subscribing as exact_online_subscribing
 from connector_resources.erp.exact_online import webhook as exact_online_webhook
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.traits import TRAITS as EXACT_ONLINE_TRAITS
+from connector_resources.erp.ifs_cloud import resource as ifs_cloud
+from connector_resources.erp.ifs_cloud import webhook as ifs_cloud_webhook
+from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
+from connector_resources.erp.ifs_cloud.traits import TRAITS as IFS_CLOUD_TRAITS
+from connector_resources.erp.notices import NoticeDesk
+from connector_resources.erp.sage300 import resource as sage300
+from connector_resources.erp.sage300.settings import Sage300Settings
+from connector_resources.erp.sage300.traits import TRAITS as SAGE300_TRAITS
 from connector_resources.erp.visma import resource as visma
 from connector_resources.erp.visma import webhook as visma_webhook
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS as VISMA_TRAITS
 
-ErpSettings = Annotated[VismaSettings | DatevSettings | ExactOnlineSettings, Field(discriminator="kind")]
+ErpSettings = Annotated[
+    VismaSettings | DatevSettings | ExactOnlineSettings | Sage300Settings | IfsCloudSettings,
+    Field(discriminator="kind"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,8 @@ class ErpKind:
 
     credentials  the vault names that a connection with these settings reads
     authorise    how a person's consent begins, where the ERP asks for one
+    notices      how its webhooks are subscribed to, where the connector can do that
+    keep_consent  uses a consent before it ends for lack of use, and tells how it stands; raises nothing
     """
 
     traits: Traits
@@ -55,6 +69,8 @@ class ErpKind:
     credentials: Callable[[Any], tuple[str, ...]]
     notification: NotificationKind | None = None
     authorise: Callable[[Any, BuildContext, str], Authorisation] | None = None
+    notices: Callable[[Any, BuildContext], NoticeDesk] | None = None
+    keep_consent: Callable[[Any, BuildContext], ConsentState] | None = None
 
 
 ERPS: Mapping[str, ErpKind] = {
@@ -85,6 +101,16 @@ ERPS: Mapping[str, ErpKind] = {
             answered_with=200,
         ),
         exact_online_authorisation.authorise,
+        exact_online_subscribing.build_notices,
+        exact_online_authorisation.keep_consent,
+    ),
+    "sage300": ErpKind(SAGE300_TRAITS, Sage300Settings, sage300.build_connector, sage300.credential_names),
+    "ifs_cloud": ErpKind(
+        IFS_CLOUD_TRAITS,
+        IfsCloudSettings,
+        ifs_cloud.build_connector,
+        ifs_cloud.credential_names,
+        NotificationKind(ifs_cloud_webhook.SECRET_NAMES, ifs_cloud_webhook.verify, ifs_cloud_webhook.identity),
     ),
 }
 

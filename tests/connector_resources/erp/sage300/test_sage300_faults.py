@@ -1,0 +1,261 @@
+"""Lost answers, half-created batches, clerks and locks: exactly one document, or a held item that says what to look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+RECEIPTS, INVOICES, REFUNDS, JOURNALS = (
+    "ARReceiptAndAdjustmentBatches", "ARInvoiceBatches", "ARRefundBatches", "GLJournalBatches",
+)  # fmt: skip
+AFTER = ("drop_after", "error_after", "html_after", "truncate")
+BEFORE = ("drop_before", "error_before", "html", "rate_limit")
+
+
+def everything(given: SimpleNamespace) -> list[Any]:
+    """One of each: a receipt that is taken back, a refund that comes back, a payout, an invoice."""
+    paid, refunded = given.receipt("PM000001", 100_000, event="EV10001"), given.refund()
+    kept = given.receipt("PM000002", 100_000, event="EV10002")
+    return [
+        paid, kept, given.reversal(paid), refunded, given.refund_reversal(refunded), given.payout(),
+        given.sales_invoice(),
+    ]  # fmt: skip
+
+
+def documents(site: Any) -> Counter[str]:
+    """Every document by its own name; one that stands twice is counted twice."""
+    found: Counter[str] = Counter(entry["CheckReceiptNumber"] for entry in site.receipts())
+    found.update(entry["DocumentNumber"] for entry in site.invoices())
+    found.update(entry["DocumentNumber"] for row in site.batches(REFUNDS) for entry in row["RefundEntries"])
+    found.update(row["Description"] for row in site.journals() if row["Description"].startswith("GC "))
+    return found
+
+
+def on_screen(site: Any, times: int) -> Any:
+    """A clerk opens the batch as soon as it is there, and closes it after so many refusals."""
+
+    def opens(planned: Any) -> None:
+        if planned.step == "receipt":
+            site.company.clerk.open_batch(RECEIPTS, site.batches(RECEIPTS)[0]["BatchNumber"], times=times)
+
+    return opens
+
+
+def run_to_the_end(site: Any, **changes: Any) -> None:
+    for _ in range(6):
+        if not site.post(**changes).stopped:
+            return
+
+
+@pytest.mark.parametrize("kind", AFTER + BEFORE)
+def test_a_fault_at_every_write_leaves_every_document_once(site: Any, given: SimpleNamespace, kind: str) -> None:
+    for path in (RECEIPTS, INVOICES, REFUNDS, JOURNALS, "process"):
+        site.break_next(kind, path)
+
+    site.post(*everything(given), post_mode="post")
+    run_to_the_end(site, post_mode="post")
+
+    assert site.sandbox.faults.queued == []
+    assert site.held() == {}
+    assert set(documents(site).values()) == {1}
+    assert len(documents(site)) == 8
+    assert site.company.books.balance("1099") == 0
+
+
+@pytest.mark.parametrize("kind", AFTER + BEFORE)
+def test_a_fault_when_a_batch_is_made_ready(site: Any, given: SimpleNamespace, kind: str) -> None:
+    site.break_next(kind, RECEIPTS, method="PATCH")
+
+    site.post(given.receipt(), post_mode="ready")
+    run_to_the_end(site, post_mode="ready")
+
+    assert site.held() == {}
+    assert [row["BatchStatus"] for row in site.batches(RECEIPTS)] == ["ReadyToPost"]
+
+
+def test_a_half_created_batch_is_held_with_its_number(site: Any, given: SimpleNamespace) -> None:
+    site.half_write(RECEIPTS, 2)
+
+    site.post(*given.receipts(5))
+
+    assert set(site.held().values()) == {"cannot_tell"}
+    (batch,) = site.batches(RECEIPTS)
+    assert batch["NumberOfEntries"] == 2
+    assert f"Batch {batch['BatchNumber']} (Open)" in site.reasons()
+    assert "3 of its 5 entries are missing" in site.reasons()
+
+
+def test_after_the_half_batch_was_deleted_the_release_makes_one_whole_one(site: Any, given: SimpleNamespace) -> None:
+    site.half_write(RECEIPTS, 2)
+    site.post(*given.receipts(5))
+    site.company.clerk.delete_batch(RECEIPTS, site.batches(RECEIPTS)[0]["BatchNumber"])
+
+    site.release()
+    report = site.post()
+
+    assert report.held == []
+    assert documents(site) == Counter({f"PM{n:06d}": 1 for n in range(1, 6)})
+
+
+def test_released_with_the_half_batch_still_there_nothing_is_sent(site: Any, given: SimpleNamespace) -> None:
+    site.half_write(RECEIPTS, 2)
+    site.post(*given.receipts(5))
+
+    site.release()
+    site.post()
+
+    assert set(site.held().values()) <= {"cannot_tell", "batch_exists"}
+    assert len(site.receipts()) == 2
+
+
+def test_a_dropped_connection_after_a_half_write_is_held_too(site: Any, given: SimpleNamespace) -> None:
+    site.half_write(RECEIPTS, 1)
+    site.break_next("drop_after", RECEIPTS, method="POST")
+
+    site.post(*given.receipts(3))
+
+    assert set(site.held().values()) == {"cannot_tell"}
+    assert len(site.receipts()) == 1
+
+
+@pytest.mark.parametrize("left", ["partial", "header", "rolled_back"])
+def test_one_refused_entry_holds_only_its_own_posting(site: Any, given: SimpleNamespace, left: str) -> None:
+    site.company.switches.change({"failed_insert": left})
+    site.company.add_customer("1400", "Turns inactive")
+    made = [*given.receipts(9), given.receipt("PM000666", event="EV66600", customer="1400")]
+
+    site.post(*made, before=lambda planned: site.company.clerk.edit_customer("1400", Status="Inactive"))
+    run_to_the_end(site)
+
+    assert site.held() == {"PM000666": "customer_inactive"}
+    assert documents(site) == Counter({f"PM{n:06d}": 1 for n in range(1, 10)})
+
+
+def test_a_clerk_who_posts_our_batch_before_we_look_is_met(site: Any, given: SimpleNamespace) -> None:
+    """The write was applied, the answer lost, and the batch posted by the time we look for it."""
+    site.company.add_invoice("1200", "IN0000123", 12_500)
+    site.break_next("drop_after", RECEIPTS, method="POST")
+
+    def clerk_posts() -> None:
+        for row in site.batches(RECEIPTS):
+            if row["BatchStatus"] == "Open":
+                site.company.clerk.post(RECEIPTS, row["BatchNumber"])
+
+    site.meanwhile = clerk_posts
+    paid = given.receipt(invoice="IN0000123")
+    report = site.post(paid)
+
+    assert (report.adopted, report.held, site.state(paid)) == (1, [], "posted")
+    assert site.company.books.balance("1099") == 12_500
+
+
+def test_a_batch_that_was_posted_and_deleted_is_not_booked_again(site: Any, given: SimpleNamespace) -> None:
+    site.break_next("drop_after", RECEIPTS, method="POST")
+
+    def clerk_clears() -> None:
+        for row in list(site.batches(RECEIPTS)):
+            site.company.clerk.post(RECEIPTS, row["BatchNumber"])
+            site.company.tables[RECEIPTS].remove("CA", row["BatchNumber"])
+
+    site.meanwhile = clerk_clears
+    site.post(given.receipt())
+
+    assert site.held() == {"PM000123": "cannot_tell"}
+    assert "PM000123" in site.reasons()
+    assert site.company.books.balance("1099") == 12_500
+
+
+def test_two_batches_with_our_text_are_for_a_person(site: Any, given: SimpleNamespace) -> None:
+    site.break_next("drop_after", RECEIPTS, method="POST")
+
+    def clerk_copies() -> None:
+        if len(site.batches(RECEIPTS)) == 1:
+            site.company.clerk.copy_batch(RECEIPTS, site.batches(RECEIPTS)[0]["BatchNumber"])
+
+    site.meanwhile = clerk_copies
+    site.post(given.receipt())
+
+    assert site.held() == {"PM000123": "cannot_tell"}
+    assert "several batches" in site.reasons()
+
+
+@pytest.mark.parametrize("mark", ["error_batch", "count_only"])
+def test_entries_that_fail_posting_are_held_and_the_others_are_done(
+    site: Any, given: SimpleNamespace, mark: str
+) -> None:
+    """Over-application is found when the batch is posted; the call succeeds all the same."""
+    site.company.switches.change({"posted_error_mark": mark})
+    site.company.add_invoice("1200", "IN0000123", 12_500)
+    good = given.receipt("PM000002", event="EV10002", customer="1300")
+    bad = given.receipt("PM000001", event="EV10001", invoice="IN0000123")
+    came = []
+
+    def clerk_receives(planned: Any) -> None:
+        if not came:
+            came.append(planned)
+            site.company.clerk.receive("1200", "IN0000123", 12_500, check="CHEQUE 1")
+
+    site.post(bad, good, before=clerk_receives, post_mode="post")
+
+    assert site.held() == {"PM000001": "read_back_differs"}
+    assert "posted with errors" in site.reasons()
+    assert site.state(good) == "posted"
+
+
+def test_a_batch_that_somebody_has_open_is_tried_again(site: Any, given: SimpleNamespace) -> None:
+    report = site.post(given.receipt(), after=on_screen(site, times=2), post_mode="ready")
+
+    assert report.held == []
+    assert [nap for nap in site.naps if nap in (5.0, 15.0, 45.0)] == [5.0, 15.0]
+
+
+def test_one_that_stays_open_is_held(site: Any, given: SimpleNamespace) -> None:
+    site.post(given.receipt(), after=on_screen(site, times=-1), post_mode="ready")
+
+    assert site.held() == {"PM000123": "locked_by_user"}
+
+
+def test_a_posting_run_that_goes_on_is_waited_for_and_then_reported(site: Any, given: SimpleNamespace) -> None:
+    site.company.stuck_postings = 1
+    site.break_next("drop_after", "process")
+
+    first = site.post(given.receipt(), post_mode="post")
+    assert "still posting" in first.stopped
+    site.company.clock.advance(timedelta(hours=2))
+    site.post(post_mode="post")
+
+    assert site.held() == {"PM000123": "cannot_tell"}
+    assert "Restart the posting" in site.reasons()
+
+
+def test_a_clerk_who_changes_an_amount_is_noticed_before_anything_is_posted(site: Any, given: SimpleNamespace) -> None:
+    def change(planned: Any) -> None:
+        site.receipts()[0]["BankReceiptAmount"] += 1
+
+    site.post(*given.receipts(3), after=change, post_mode="post")
+
+    assert set(site.held().values()) == {"read_back_differs"}
+    assert len(site.held()) == 3
+    assert site.company.books.balance("1099") == 0
+
+
+def test_tax_that_shifts_a_debit_note_is_noticed(site: Any, given: SimpleNamespace) -> None:
+    paid = given.receipt()
+
+    site.post(paid, given.reversal(paid), no_tax_group="EUVAT")
+
+    assert site.held() == {"PM000123": "read_back_differs"}
+    assert "amount" in site.reasons()
+
+
+def test_a_server_whose_zone_shifts_dates_is_noticed(site: Any, given: SimpleNamespace) -> None:
+    site.company.switches.change({"zone_shifts_dates": True})
+
+    report = site.post(given.receipt())
+
+    assert report.held == []
+    assert site.receipts()[0]["ReceiptDateAdjustmentDate"] == given.DAY

@@ -1,22 +1,25 @@
 """Asks payers without a mandate to set one up on GoCardless's hosted pages, and learns from GoCardless that they did.
 
-The payer's browser is never believed: what counts is the billing request (gocardless.md section 2.4).
+The payer's browser is never believed: what counts is the billing request (gocardless.md section 2.4). Where the connection says
+so, a mandate is made directly from the account that the ERP holds; its IBAN lies sealed in the vault until that has ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from bookkeeping.direct_mandate_rules import BankDetails, DirectMandate, direct_scheme
 from bookkeeping.eligibility import NotEligible
-from bookkeeping.mandate_setup_rules import SetupOrder, plan_mandate_setup, wanted_setups
+from bookkeeping.mandate_setup_rules import CURED_BY_A_MANDATE, SetupOrder, plan_mandate_setup, wanted_setups
 from bookkeeping.master_data_rules import plan_customer
 from bookkeeping.postings import Party
 from bookkeeping.settings import activity_day
 from connector_resources.connections.model import Connection
-from connector_resources.erp.contract import ErpCustomer
+from connector_resources.erp.contract import ErpConnector, ErpCustomer, KnowsBankDetails
 from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.gocardless.wire import customer_of
 from connector_resources.store.ledger_reading import LedgerRow
@@ -30,19 +33,26 @@ LINKED_BY = "mandate_setup"
 class MandateSetups:
     """One connection's set-ups."""
 
-    def __init__(self, store: Store, connection: Connection) -> None:
+    def __init__(self, store: Store, connection: Connection, erp: ErpConnector) -> None:
         self._store = store
+        self._erp = erp
         self._name = connection.name
         self._books = connection.book_settings
         self._policy = connection.collections.setup_policy(connection.gocardless.creditor)
+        self._creditor_of = connection.creditor_of
 
-    def link(self) -> list[SetupRow]:
-        """Take the links that the ledger's set-ups have got from GoCardless; gives the set-ups that changed."""
+    def link(self, client: GoCardlessClient, now: datetime) -> list[SetupRow]:
+        """Take what the ledger's set-ups have got from GoCardless: links, mandates; gives the set-ups that changed."""
         rows = self._store.mandate_setups.all(self._name, {SetupState.PLANNED})
         postings = self._store.ledger.by_key(self._name, [row.posting_key for row in rows])
         linked = [_linked(row, postings[row.posting_key]) for row in rows]
         changed = [row for row, before in zip(linked, rows, strict=True) if row != before]
+        for row in changed:
+            if row.state is SetupState.FULFILLED:
+                self._link_customer(row, client.get("customers", row.gocardless_customer), now)
         self._store.mandate_setups.change(self._name, changed)
+        for row in changed:
+            self._forget_bank_details(row.reference)
         return changed
 
     def refresh(self, client: GoCardlessClient, now: datetime) -> list[SetupRow]:
@@ -65,18 +75,31 @@ class MandateSetups:
         numbers = sorted({customer for customer, _, _ in wanted})
         customers = self._erp_customers(numbers)
         links = self._store.customers.by_erp(self._name, numbers)
+        details = self._bank_details(wanted)
+        reasons = _reasons(refused)
         planned: list[SetupRow] = []
         with self._store.begin() as transaction:
             for customer, currency, number in wanted:
                 known = sorted(link.gocardless_customer for link in links.get(customer, ()))
+                reference = f"{customer}/{currency}#{number}"
+                # GoCardless makes no customer without an e-mail address.
+                can_be_made = len(known) == 1 or (
+                    not known and customer in customers and bool(customers[customer].email)
+                )
+                found = details.get(customer) if number == 1 and can_be_made else None
+                direct = self._direct(reference, found, currency, reasons[customer, currency])
+                if found is not None and direct is not None:
+                    self._store.vault.write(self._name, direct.bank_details, found.iban, within=transaction)
                 order = SetupOrder(
-                    reference=f"{customer}/{currency}#{number}",
+                    reference=reference,
                     customer=customer,
                     currency=currency,
                     gocardless_customer=known[0] if len(known) == 1 else "",
                     prefilled=_prefilled(customers.get(customer)),
+                    direct=direct,
                 )
-                posting = plan_mandate_setup(order, self._policy, self._books, now)
+                creditor = self._creditor_of(customer) or self._policy.creditor
+                posting = plan_mandate_setup(order, replace(self._policy, creditor=creditor), self._books, now)
                 self._store.ledger.plan(self._name, [posting], within=transaction)
                 row = SetupRow(
                     order.reference, posting.key, customer, currency, SetupState.PLANNED, order.gocardless_customer
@@ -84,6 +107,30 @@ class MandateSetups:
                 planned.append(row)
             self._store.mandate_setups.add(self._name, planned, within=transaction)
         return planned
+
+    def _bank_details(self, wanted: Sequence[tuple[str, str, int]]) -> Mapping[str, BankDetails]:
+        """The accounts of those who were never asked. Raises `NotSent`, `BadAnswer`, `Refused`."""
+        first = sorted({customer for customer, _, number in wanted if number == 1})
+        if self._policy.mode != "direct" or not first:
+            return {}
+        assert self._erp.traits.knows_bank_details, self._name
+        return cast(KnowsBankDetails, self._erp).bank_details(first)
+
+    def _direct(
+        self, reference: str, details: BankDetails | None, currency: str, reasons: Collection[str]
+    ) -> DirectMandate | None:
+        """None where the payer must be asked."""
+        if details is None:
+            return None
+        scheme = direct_scheme(details, currency, reasons, needs_signature=self._policy.needs_signature)
+        if not scheme:
+            return None
+        return DirectMandate(scheme, details.holder, _sealed_under(reference), details.signed_mandate)
+
+    def _forget_bank_details(self, reference: str) -> None:
+        """Once a set-up has ended its account number is of no use here any more."""
+        if self._store.vault.has(self._name, _sealed_under(reference)):
+            self._store.vault.remove(self._name, _sealed_under(reference))
 
     def _asked_before(self) -> dict[tuple[str, str], tuple[int, bool]]:
         found: dict[tuple[str, str], tuple[int, bool]] = {}
@@ -130,6 +177,10 @@ class MandateSetups:
 def _linked(row: SetupRow, posting: LedgerRow) -> SetupRow:
     documents = {done.document.kind: done.document for done in posting.documents}
     request, flow = documents.get("billing_request"), documents.get("billing_request_flow")
+    mandate, customer = documents.get("mandate"), documents.get("customer")
+    if mandate is not None:
+        made = customer.number if customer else row.gocardless_customer
+        return replace(row, state=SetupState.FULFILLED, mandate=mandate.number, gocardless_customer=made)
     if flow is None and posting.state == PostingState.WITHDRAWN.value:
         return replace(row, state=SetupState.CANCELLED)
     if request is None or flow is None:
@@ -142,6 +193,20 @@ def _linked(row: SetupRow, posting: LedgerRow) -> SetupRow:
         url=flow.url,
         expires_at=datetime.fromisoformat(expires) if expires else None,
     )
+
+
+def _reasons(refused: Sequence[NotEligible]) -> dict[tuple[str, str], set[str]]:
+    """Why the invoices of each customer and currency are not collected, as far as a mandate would cure it."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for each in refused:
+        if each.code in CURED_BY_A_MANDATE:
+            found.setdefault((each.invoice.customer, each.invoice.open_amount.currency), set()).add(each.code)
+    return found
+
+
+def _sealed_under(reference: str) -> str:
+    """The vault's name of a set-up's account number; it tells nothing of it."""
+    return f"bank_details_{hashlib.sha256(reference.encode()).hexdigest()[:24]}"
 
 
 def _prefilled(customer: ErpCustomer | None) -> dict[str, str]:

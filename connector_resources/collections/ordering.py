@@ -15,25 +15,22 @@ from sqlalchemy.exc import IntegrityError
 from bookkeeping.collecting import Books, Order, Proposal, Standing, Stop, propose, to_stop
 from bookkeeping.collection_outcomes import CANCELLABLE_STATUSES
 from bookkeeping.collection_rules import CollectionOrder, plan_collection, plan_collection_cancel
-from bookkeeping.eligibility import WITHOUT_END, AttemptState
+from bookkeeping.eligibility import WITHOUT_END, AttemptState, Receivable
 from bookkeeping.postings import Party, Posting
 from bookkeeping.settings import activity_day
+from bookkeeping.subscription_coverage import covered_by
 from connector_resources.collections.payers import Payers
 from connector_resources.collections.reading import receivables
 from connector_resources.connections.model import Connection
-from connector_resources.erp.contract import Hold
 from connector_resources.errors import StoreError
+from connector_resources.posting.unsent import was_never_sent, withdraw_unsent
 from connector_resources.store.collections import CollectionRow
-from connector_resources.store.states import PostingState, SubmissionState
 from connector_resources.store.store import Store
 from connector_resources.store.trail import TrailEntry
+from connector_resources.subscriptions.coverage import coverages, own_invoices
 
 #: open items read longer ago than this are not collected from: somebody may have paid since.
 MOST_AGE = timedelta(hours=6)
-#: submissions after which GoCardless surely has nothing of a posting.
-_NOTHING_THERE = frozenset(
-    {SubmissionState.REJECTED.value, SubmissionState.NOT_SENT.value, SubmissionState.ABSENT.value}
-)
 #: prefix of the mark by which a person allows another attempt.
 ALLOWED = "collect_again:"
 #: the mark of the reading that was judged last.
@@ -48,6 +45,8 @@ class Orders:
         self._name = connection.name
         self._books = connection.book_settings
         self._rules = connection.collections.rules
+        self._subscribes = connection.subscriptions.enabled
+        self._invoices = connection.subscriptions.sales_invoices.write != "none"
         self._payers = payers
 
     def is_stale(self, now: datetime) -> str:
@@ -105,6 +104,7 @@ class Orders:
             payers=self._payers.of({invoice.customer for invoice in invoices if invoice.open_amount.minor > 0}),
             attempts=self._store.collections.attempts(self._name, roots),
             allowed_after=self._allowed(roots),
+            covered_by=self._covered(invoices),
         )
         return propose(invoices, books, self._rules)
 
@@ -144,14 +144,14 @@ class Orders:
 
     def _standing(self, row: CollectionRow, place: int) -> Standing:
         in_flight = row.state is AttemptState.IN_FLIGHT
-        cancellable = row.payment_status in CANCELLABLE_STATUSES if in_flight else self._was_never_sent(row)
+        cancellable = (
+            row.payment_status in CANCELLABLE_STATUSES
+            if in_flight
+            else was_never_sent(self._store, self._name, row.posting_key)
+        )
         return Standing(
             row.reference, row.state, row.customer, row.mandate, row.charge_date, row.parts, cancellable, place
         )
-
-    def _was_never_sent(self, row: CollectionRow) -> bool:
-        submissions = self._store.submissions.of_posting(self._name, row.posting_key)
-        return all(submission.state in _NOTHING_THERE for submission in submissions)
 
     def _stop(self, row: CollectionRow, stop: Stop, now: datetime, transaction: Transaction) -> None:
         ledger, name = self._store.ledger, self._name
@@ -160,13 +160,7 @@ class Orders:
             cancel = plan_collection_cancel(posting.posting, self._books, now, stop.reason)
             ledger.plan(name, [cancel], within=transaction)
             return
-        keys = [row.posting_key]
-        if posting.state == PostingState.CLAIMED.value:
-            ledger.unclaim(name, keys, within=transaction)
-        if posting.state != PostingState.HELD.value:
-            hold = Hold(row.posting_key, stop.code, stop.reason, "Nothing: it is withdrawn by itself.")
-            ledger.hold(name, [hold], within=transaction)
-        ledger.withdraw(name, keys, by="connector", note=stop.reason, within=transaction)
+        withdraw_unsent(self._store, name, row.posting_key, stop.code, stop.reason, within=transaction)
         withdrawn = replace(row, state=AttemptState.WITHDRAWN, ours=True, cause=stop.code)
         self._store.collections.change(name, [withdrawn], within=transaction)
 
@@ -178,6 +172,11 @@ class Orders:
             for each in found
             if each.state is AttemptState.COLLECTED
         }
+
+    def _covered(self, invoices: Sequence[Receivable]) -> dict[str, str]:
+        """What subscriptions collect: the invoices of charges they follow, and those that we wrote for their payments."""
+        followed = covered_by(invoices, coverages(self._store, self._name)) if self._subscribes else {}
+        return followed | (own_invoices(self._store, self._name, invoices) if self._invoices else {})
 
     def _allowed(self, roots: Collection[str]) -> dict[str, int]:
         marks = self._store.marks.starting_with(self._name, ALLOWED)

@@ -34,6 +34,7 @@ class Payers:
         self._store = store
         self._name = connection.name
         self._books = connection.book_settings
+        self._creditor_of = connection.creditor_of
         self._client = client
 
     def read_new_customers(self, now: datetime) -> int:
@@ -62,7 +63,12 @@ class Payers:
                 customer=number,
                 is_active=known[number].active if number in known else True,
                 gocardless_customers=owners.get(number, ()),
-                mandates=tuple(mandate for owner in owners.get(number, ()) for mandate in mandates.get(owner, ())),
+                mandates=tuple(
+                    mandate
+                    for owner in owners.get(number, ())
+                    for mandate in mandates.get(owner, ())
+                    if _collects_for(mandate, self._creditor_of(number))
+                ),
                 preferred=known[number].mandate if number in known else "",
                 set_up=waiting.get(number, ""),
             )
@@ -107,7 +113,14 @@ class Payers:
     def _set_ups(self) -> dict[str, str]:
         rows = self._store.mandate_setups.all(self._name, {SetupState.PLANNED, SetupState.WAITING})
         return {
-            row.customer: f"The payer was asked to set up a mandate: {row.url or row.reference}"
+            row.customer: f"The payer was asked to set up a mandate: {row.url}"
             + (f" (until {row.expires_at:%Y-%m-%d})" if row.expires_at else "")
+            if row.url
+            else f"A mandate is being set up ({row.reference})."
             for row in rows
         }
+
+
+def _collects_for(mandate: Mandate, creditor: str) -> bool:
+    """A payer may have mandates with several creditors; what one collects never reaches another's company."""
+    return not creditor or mandate.creditor_id in (None, creditor)

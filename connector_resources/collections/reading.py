@@ -42,4 +42,5 @@ def _receivable(invoice: OpenInvoice) -> Receivable:
         document_type=invoice.document_type,
         on_hold=invoice.on_hold,
         reopens=invoice.reopens,
+        references=invoice.references,
     )

@@ -45,6 +45,7 @@ class CollectionReport:
     adopted: int = 0
     why_nothing: str = ""
     stopped_because: str = ""
+    retry_after_s: int = 0
 
     def sentence(self) -> str:
         return (
@@ -58,6 +59,7 @@ class CollectionReport:
         self.adopted += report.adopted
         self.held.extend(report.held)
         self.stopped_because = self.stopped_because or report.stopped
+        self.retry_after_s = max(self.retry_after_s, report.retry_after_s)
 
 
 class CollectionRun:
@@ -72,7 +74,7 @@ class CollectionRun:
         self._standings = Standings(store, connection, writes_back=kind.traits.kinds >= INVOICE_KINDS)
         self._payers = Payers(store, connection, client)
         self._orders = Orders(store, connection, self._payers)
-        self._setups = MandateSetups(store, connection)
+        self._setups = MandateSetups(store, connection, erp)
 
     def run(self, *, send: bool = True, only_new: bool = False) -> CollectionReport:
         """`only_new` plans only after news: fresh invoices, a collection that changed, or one that was not sent.
@@ -91,7 +93,7 @@ class CollectionRun:
             # What was planned before is looked at again only together with fresh invoices.
             self._send(report, COLLECTION_KINDS - ({PostingKind.COLLECTION} if report.why_nothing else set()))
             report.changed += len(self._standings.refresh())
-            self._setups.link()
+            self._setups.link(self._client, self._runtime.clock())
             self._write_back(report)
         report.held = self._still_held(report.held)
         report.set_ups = tuple(self._runtime.store.mandate_setups.all(self._connection.name))

@@ -116,7 +116,7 @@ class CustomerAlignment:
             Sides(
                 customer,
                 number := links[customer.id].erp_customer,
-                _details(rows[number]) if number in rows else None,
+                details_of_erp(rows[number]) if number in rows else None,
                 is_shared=len(payers.get(number, ())) > 1,
             )
             for customer in customers
@@ -131,7 +131,8 @@ class CustomerAlignment:
         return {row.number: row for row in rows if row.active}
 
 
-def _details(row: ErpCustomer) -> CustomerDetails:
+def details_of_erp(row: ErpCustomer) -> CustomerDetails:
+    """What the ERP says of a customer."""
     return CustomerDetails(
         name=row.name,
         email=row.email,

@@ -130,7 +130,8 @@ class CustomerDirectory:
     def _matched(self, customers: Iterable[Customer], report: LinkReport) -> list[tuple[Customer, str, str]]:
         found: list[tuple[Customer, str, str]] = []
         for customer in customers:
-            match = match_customer(customer, self._candidates(customer), self._connection.customers.metadata_keys)
+            section = self._connection.customers
+            match = match_customer(customer, self._candidates(customer), section.metadata_keys, section.match_by)
             if isinstance(match, CustomerMatch):
                 found.append((customer, match.number, match.method))
                 continue

@@ -1,9 +1,10 @@
-"""A person's consent under way: what the command line needs of it, whatever system asks for it."""
+"""A person's consent, under way and afterwards: what the rest of the project needs of it, whatever system asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,15 @@ class Authorisation:
     url: str = field(repr=False)
     redirect_uri: str
     complete: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """How a consent stands that ends when nobody uses it. `ends_at`: when it does without further use; None without any.
+
+    `problem` is filled when a person must do `next_step`, which it ends with; in time if `ends_at` lies ahead.
+    """
+
+    ends_at: datetime | None
+    problem: str = ""
+    next_step: str = ""

@@ -15,13 +15,16 @@ settled steps of a posting in `PostingWork.done` and answers with the next reque
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from bookkeeping.direct_mandate_rules import BankDetails
 from bookkeeping.money import Money
 from bookkeeping.postings import ERP_KINDS, Posting, PostingKind
+from bookkeeping.recurring_charges import IntervalUnit as IntervalUnit  # noqa: PLC0414 - part of the contract
+from bookkeeping.recurring_charges import RecurringCharge as RecurringCharge  # noqa: PLC0414 - part of the contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Traits:
     limits: tuple[str, ...] = ()
     #: which postings are this system's; the protocol gives it no others.
     kinds: frozenset[PostingKind] = ERP_KINDS
+    #: True where recurring charges are kept that GoCardless subscriptions can follow (`ErpConnector.recurring_charges`).
+    subscribes: bool = False
+    #: True where customers' account numbers can be read, for mandates that are made directly (`KnowsBankDetails`).
+    knows_bank_details: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,16 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class PostingWork:
-    """An unfinished posting with what is already done for it. `reversed_documents` are those of the posting it takes back."""
+    """An unfinished posting with what is already done for it.
+
+    `reversed_documents` are those of the posting it takes back, `awaited_documents` those of the posting it builds upon
+    (`Posting.waits_for`): a receipt's sales invoice.
+    """
 
     posting: Posting
     done: tuple[StepDone, ...] = ()
     reversed_documents: tuple[StepDone, ...] = ()
+    awaited_documents: tuple[StepDone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +343,18 @@ class ErpConnector(Protocol):
         """Every open receivable of the company; empty where `Traits.reads_invoices` is False."""
         ...
 
+    def recurring_charges(self) -> Iterator[RecurringCharge]:
+        """Every recurring charge of the company, inactive ones too; empty where `Traits.subscribes` is False."""
+        ...
+
     def close(self) -> None:
         """Give connections back."""
+        ...
+
+
+class KnowsBankDetails(Protocol):
+    """What a connector has besides where `Traits.knows_bank_details` says so."""
+
+    def bank_details(self, customers: Collection[str]) -> Mapping[str, BankDetails]:
+        """The account of each of these customers (by number) that has one that can be debited. Read anew, never kept."""
         ...

@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from bookkeeping.matching import InvoiceCandidate, InvoiceMatch, match_invoices
 from bookkeeping.money import Money, total
 from bookkeeping.postings import Allocation, Posting
+from bookkeeping.subscription_coverage import ChargedOccurrence, match_occurrence
 from connector_resources.erp.contract import OpenInvoice
+
+#: facts of a receipt whose payment a subscription made: the ERP's recurring charge, and the day it was charged.
+RECURRING_CHARGE, CHARGE_DATE = "recurring_charge", "charge_date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,24 @@ class InvoiceBook:
             open_amount=Money(minor, invoice.open_amount.currency),
             references=invoice.references,
             due_on=invoice.due_on,
+            issued_on=invoice.issued_on,
         )
 
 
 def allocations_of(posting: Posting, amount: Money, customer: str, book: InvoiceBook) -> InvoiceMatch:
-    """The invoices a receipt settles: those decided before, else those its references name, else none."""
+    """The invoices a receipt settles: those decided before, else those its references name, else none.
+
+    The payment of a subscription settles the invoice that the ERP made from the same recurring charge.
+    """
     if posting.allocations:
         rest = amount - total([each.amount for each in posting.allocations], amount.currency)
         return InvoiceMatch(posting.allocations, rest, "given")
+    charge = posting.facts.get(RECURRING_CHARGE)
+    if charge:
+        charged = ChargedOccurrence(charge, date.fromisoformat(posting.facts[CHARGE_DATE]))
+        of_charge = match_occurrence(charged, book.of_customer(customer), amount)
+        if of_charge is not None:
+            return of_charge
     references = posting.invoices
     if references:
         # The rule with the whole list finds nothing else for the first reference: `quoted` is the wider net. It spares

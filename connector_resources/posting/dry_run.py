@@ -1,6 +1,7 @@
 """What a run would post, with the exact requests, and nothing sent or recorded.
 
-Everything happens in a scratch copy of the connection's part of the store, so even the events read for it are forgotten.
+Everything happens in a scratch copy of the connection's part of the store, so even the events read for it are forgotten. Only
+tokens and rate limits are the real ones: a refresh token that is used up is used up for everybody.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from connector_resources.posting.protocol import PASS_SIZE
 from connector_resources.runtime import Runtime
 from connector_resources.store.scratch import copy_connection
 from connector_resources.store.store import Store
+from connector_resources.subscriptions.reading import read_recurring_charges
+from connector_resources.subscriptions.run import SubscriptionReport, subscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class DryRun:
     """The postings a run would add, the first request of each, and what would be held. `waiting` are event reasons.
 
     `collections` is what would be collected and why each other open item would not; None where nothing is collected.
+    `subscriptions` is what would be asked of GoCardless first so that they follow the ERP's recurring charges.
     """
 
     postings: tuple[Posting, ...]
@@ -40,6 +44,7 @@ class DryRun:
     waiting: tuple[str, ...]
     links: LinkReport
     collections: CollectionReport | None = None
+    subscriptions: SubscriptionReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,11 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
             planned = _first_requests(trial, connection, connector)
             if connection.collections.enabled:
                 read_open_invoices(store, connection.name, connector)
+            if connection.subscriptions.enabled:
+                read_recurring_charges(store, connection.name, connector)
+        subscriptions = subscribe(trial, connection, send=False) if connection.subscriptions.enabled else None
         collections = collect(trial, connection, send=False) if connection.collections.enabled else None
-        if collections is not None:
+        if collections is not None or subscriptions is not None:
             with trial.gocardless_target(connection) as target:
                 orders = _first_requests(trial, connection, target)
                 planned = planned.and_also(orders)
@@ -90,6 +98,7 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
         tuple(waiting),
         links,
         collections,
+        subscriptions,
     )
 
 
@@ -126,4 +135,5 @@ def _scratch(runtime: Runtime, connection: Connection) -> Iterator[Store]:
         with Store.open(url, clock=runtime.clock, vault_key=runtime.vault_key) as store:
             store.migrate()
             copy_connection(runtime.store, store, connection.name)
+            store.share_access_of(runtime.store)
             yield store

@@ -27,6 +27,7 @@ from bookkeeping.rules import (
     decide_refund,
     receipt_state,
 )
+from bookkeeping.sales_invoice_rules import SalesInvoicePolicy
 from bookkeeping.settings import BookSettings
 from connector_resources.erp.contract import Hold
 from connector_resources.gocardless.wire import (
@@ -38,6 +39,7 @@ from connector_resources.gocardless.wire import (
     refund_of,
 )
 from connector_resources.gocardless.writing.documents import OUR_REFERENCE
+from connector_resources.posting.subscription_payments import SubscriptionPayments, without_invoices
 from connector_resources.store.decisions import DecisionRow
 from connector_resources.store.store import Store
 
@@ -78,13 +80,24 @@ class Scope:
 
 
 class Planner:
-    """Plans one connection's postings. `record=False` is a dry run: verdicts are given, nothing is written."""
+    """Plans one connection's postings. `record=False` is a dry run: verdicts are given, nothing is written.
 
-    def __init__(self, store: Store, settings: BookSettings, *, record: bool = True) -> None:
+    `invoicing` says which payments of subscriptions get a sales invoice; by default none does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: BookSettings,
+        *,
+        record: bool = True,
+        invoicing: SalesInvoicePolicy | None = None,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._connection = settings.connection
         self._record = record
+        self._subscriptions = SubscriptionPayments(store, settings.connection, invoicing or SalesInvoicePolicy())
         #: every posting of a dry run, for `connector plan`.
         self.dry_postings: list[Posting] = []
 
@@ -167,13 +180,14 @@ class Planner:
                 payment,
                 known.story.get(key, ()),
                 known.decided.get(key, {}),
-                known.booked.get(key, ()),
+                without_invoices(known.booked.get(key, ())),
                 mandates.get(payment.mandate_id or ""),
                 self._party(payment.mandate_id, mandates),
                 self._settings,
             )
             for key, payment in payments.items()
         ]
+        verdicts = self._subscriptions.complete(verdicts, list(payments.values()), known.booked)
         return self._settling_collections(verdicts, payments)
 
     def _settling_collections(self, verdicts: list[Verdict], payments: Mapping[str, Payment]) -> list[Verdict]:

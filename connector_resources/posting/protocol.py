@@ -36,7 +36,7 @@ from connector_resources.erp.contract import (
     Verified,
     VerifyRequest,
 )
-from connector_resources.errors import BadAnswer, NotSent, RateLimited, StaleVersion, Uncertain
+from connector_resources.errors import BadAnswer, NotSent, StaleVersion, Uncertain
 from connector_resources.posting.heartbeat import Heartbeat
 from connector_resources.posting.jobs import JobLimits, await_jobs
 from connector_resources.posting.parties import with_erp_customers
@@ -68,13 +68,26 @@ HEARTBEAT_S = LEASE_TTL_S / 4
 
 @dataclass(slots=True)
 class PostingReport:
-    """What one run of the protocol did. `stopped` says why work is left, empty when everything was settled."""
+    """What one run of the protocol did. `stopped` says why work is left, empty when everything was settled.
+
+    `retry_after_s` is how long going on is of no use, where the remote system told.
+    """
 
     settled: int = 0
     held: list[Hold] = field(default_factory=list)
     submissions: int = 0
     adopted: int = 0
     stopped: str = ""
+    retry_after_s: int = 0
+
+    def stop(self, error: NotSent | BadAnswer) -> str:
+        """Nothing more is sent in this run; the first reason is kept."""
+        reason = str(error)
+        if isinstance(error, NotSent) and error.retry_after_s:
+            self.retry_after_s = max(self.retry_after_s, error.retry_after_s)
+            reason = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
+        self.stopped = self.stopped or reason
+        return reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,7 @@ class PostingProtocol:
             work, mismatches = self._verify(work)
             self._connector.prepare([item.posting for item in work if item.posting.key not in read_back])
         except (NotSent, BadAnswer) as error:
-            report.stopped = str(error)
+            report.stop(error)
             return False
         holds = list(mismatches)
         planned: list[PlannedSubmission] = []
@@ -221,7 +234,20 @@ class PostingProtocol:
             if progress is not None:
                 progress(report.settled, total)
 
-    def _send_group(self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport) -> None:
+    def _send_again(self, lease: Lease, rows: Sequence[OpenRow], report: PostingReport) -> None:
+        """One by one: what the run does not come to stays open, to be looked up again before anything else is sent for it.
+
+        One that is turned away now leaves its earlier send as doubtful as it was.
+        """
+        for row in rows:
+            if report.stopped:
+                return
+            self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, SettledAbsent())])
+            self._send_group(lease, [row.open.planned], report, attempts=row.open.attempts)
+
+    def _send_group(
+        self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport, *, attempts: int = 0
+    ) -> None:
         """One commit before the first byte leaves, one after the last answer: a crash in between is recovered."""
         lease.renew()
         rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
@@ -232,7 +258,10 @@ class PostingProtocol:
                     results.append((row.id, SettledNotSent(report.stopped)))
                     continue
                 lease.require()
-                results.append((row.id, self._send(planned, report)))
+                settled = self._send(planned, report)
+                if attempts and report.stopped and isinstance(settled, SettledNotSent):
+                    settled = SettledUnknown(settled.reason, attempts)
+                results.append((row.id, settled))
         finally:
             # What was answered before something unforeseen is kept; the rest stays claimed and is looked up.
             self._store.submissions.settle(self._connection, lease.fence, results)
@@ -244,15 +273,11 @@ class PostingProtocol:
         except StaleVersion as error:
             # Planned anew in the next pass; what is stale again has somebody else at work on it.
             if planned.reference in self._stale:
-                report.stopped = str(error)
+                report.stop(error)
             self._stale.add(planned.reference)
             return SettledNotSent(str(error))
-        except RateLimited as error:
-            report.stopped = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
-            return SettledNotSent(report.stopped)
         except NotSent as error:
-            report.stopped = str(error)
-            return SettledNotSent(report.stopped)
+            return SettledNotSent(report.stop(error))
         except Uncertain as error:
             self._uncertain_in_a_row += 1
             if self._uncertain_in_a_row >= MAX_UNCERTAIN_IN_A_ROW:
@@ -293,10 +318,10 @@ class PostingProtocol:
             self._connector.prepare([])
             findings = self._connector.find([row.open for row in rows])
         except (NotSent, BadAnswer) as error:
-            report.stopped = report.stopped or str(error)
+            report.stop(error)
             return
         results: list[tuple[int, Settlement]] = []
-        again: list[PlannedSubmission] = []
+        again: list[OpenRow] = []
         for row, finding in zip(rows, findings, strict=True):
             match finding:
                 case Found(document=document):
@@ -305,16 +330,17 @@ class PostingProtocol:
                 case FoundJob(job_id=job_id):
                     report.adopted += 1
                     results.append((row.submission_id, SettledAccepted(job_id)))
-                case Absent() if row.open.attempts < MAX_ATTEMPTS:
-                    results.append((row.submission_id, SettledAbsent()))
+                case Absent() if row.open.attempts < MAX_ATTEMPTS and row.open.planned.etag:
                     # A request bound to a version of its document is planned anew: the version may have moved.
-                    again.extend([] if row.open.planned.etag else [row.open.planned])
+                    results.append((row.submission_id, SettledAbsent()))
+                case Absent() if row.open.attempts < MAX_ATTEMPTS:
+                    again.append(row)
                 case Absent():
                     results.append(self._parked(row, _never_arrived(row.open.attempts), report))
                 case CannotTell(instructions=instructions):
                     results.append(self._parked(row, instructions, report))
         self._store.submissions.settle(self._connection, lease.fence, results)
-        self._send_all(lease, again, report, len(again), None)
+        self._send_again(lease, again, report)
         self._await_jobs(lease, self._open(), report)
 
     def _open(self) -> list[OpenRow]:

@@ -11,21 +11,12 @@ from typing import Protocol
 
 from bookkeeping.entities import PayoutItem
 from bookkeeping.money import Money
-from bookkeeping.postings import AccountRole, Posting, PostingKind, Side
+from bookkeeping.postings import AccountRole, Posting, Side
 from connector_resources.erp.datev.exchange import Conversion
 from connector_resources.erp.datev.extf import BASE_CURRENCY
 from connector_resources.erp.datev.settings import DatevSettings
+from connector_resources.erp.payout_books import movements
 from connector_resources.erp.refusal import CannotBook
-
-#: payout item type -> the kind of posting that moved its money on the clearing account, and whose id is its subject.
-_MOVED_BY = {
-    "payment_paid_out": (PostingKind.RECEIPT, "payment"),
-    "payment_failed": (PostingKind.RECEIPT_REVERSAL, "payment"),
-    "payment_charged_back": (PostingKind.RECEIPT_REVERSAL, "payment"),
-    "payment_refunded": (PostingKind.REFUND, "refund"),
-    "refund": (PostingKind.REFUND, "refund"),
-    "refund_funds_returned": (PostingKind.REFUND_REVERSAL, "refund"),
-}
 
 
 class Books(Protocol):
@@ -48,17 +39,11 @@ def clearing_base(payout: Posting, books: Books, settings: DatevSettings) -> Mon
     items = books.items(payout.subject)
     if items is None:
         return None
-    suspense = set(payout.facts.get("suspense_payments", "").split(","))
-    wanted: list[tuple[str, PostingKind]] = []
-    for item in items:
-        if item.type not in _MOVED_BY or item.payment_id in suspense:
-            continue
-        kind, link = _MOVED_BY[item.type]
-        wanted.append(((item.payment_id if link == "payment" else item.refund_id) or "", kind))
-    known = books.postings([subject for subject, _ in wanted])
+    wanted = movements(payout, items)
+    known = books.postings([each.subject for each in wanted])
     base = Money.zero(BASE_CURRENCY)
-    for subject, kind in wanted:
-        moved = [posting for posting in known.get(subject, ()) if posting.kind is kind]
+    for each in wanted:
+        moved = [posting for posting in known.get(each.subject, ()) if posting.kind is each.kind]
         raised = _raised(moved[-1], settings) if moved else None
         if raised is None:
             return None

@@ -28,6 +28,7 @@ from connector_resources.erp.contract import (
     PlannedSubmission,
     Posted,
     PostingWork,
+    RecurringCharge,
     Verification,
     Verified,
     VerifyRequest,
@@ -219,6 +220,9 @@ class DatevConnector:
 
     def open_invoices(self) -> Iterator[OpenInvoice]:
         """None: open items live at the adviser's."""
+        return iter(())
+
+    def recurring_charges(self) -> Iterator[RecurringCharge]:
         return iter(())
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from connector_resources.erp.datev.connector import DatevConnector
 from connector_resources.erp.datev.ping import Consent
 from connector_resources.erp.datev.problems import explain_datev
 from connector_resources.erp.datev.settings import DatevSettings
-from connector_resources.erp.datev.stored_books import StoredBooks
+from connector_resources.erp.payout_books import StoredBooks
 from connector_resources.transport.authorization_code import OAuthClient, explain_oauth
 from connector_resources.transport.http_transport import HttpTransport
 from connector_resources.transport.tokens import RotatingTokens, TokenShelf

@@ -26,6 +26,7 @@ LONGEST_IDLE = timedelta(days=7)
 RIGHTS = "Give the consenting user the right in this division, and tick the scope of the app in the App Center."
 #: the id of nothing: asked for where only the answer's status matters.
 NOTHING = "00000000-0000-0000-0000-000000000000"
+NO_MATCHING = "Set matching_mode to verify_only, or give the consenting user the right to import XML."
 BANK, SALES, GENERAL = 12, 20, 90
 RECEIVABLES = 20
 
@@ -55,12 +56,14 @@ class Pinger:
         client: ExactOnlineClient,
         choice: DivisionChoice,
         consent: Callable[[], Consent | None],
+        match_sets_refused_at: Callable[[], datetime | None],
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._client = client
         self._choice = choice
         self._consent = consent
+        self._match_sets_refused_at = match_sets_refused_at
 
     def report(self) -> PingReport:
         """One line per check, in the order in which a person would repair them."""
@@ -79,6 +82,10 @@ class Pinger:
         lines.append(PingLine("division", True, f"{division.code} {division.description}, {division.currency}"))
         for check in (self._journals, self._accounts, self._vat_codes, self._periods, self._rights):
             lines += _run(check, division)
+        if (refused_at := self._match_sets_refused_at()) is not None:
+            lines.append(
+                PingLine("match sets", False, f"Exact refused them at {refused_at:%Y-%m-%d %H:%M} UTC", NO_MATCHING)
+            )
         return PingReport(tuple(lines))
 
     @property
@@ -101,7 +108,7 @@ class Pinger:
         idle = consent.now - consent.renewed_at
         if idle > LONGEST_IDLE:
             detail = f"unused for {idle.days} days; without use it ends on {ends}, in {left} days"
-            todo = "This ping has used it. See that the sensor erp_poll runs: it keeps an idle connection alive."
+            todo = "This ping has used it. See that erp_poll and the daily job consents run: they keep it."
             return PingLine("consent", False, detail, todo)
         detail = f"given {consent.granted_at:%Y-%m-%d}; used regularly it does not end, unused it ends on {ends}"
         return PingLine("consent", True, f"{detail}, in {left} days")
@@ -220,7 +227,7 @@ def required_roles(settings: ExactOnlineSettings) -> tuple[AccountRole, ...]:
     if settings.refund_mode == "credit_note":
         needed.append(AccountRole.SALES_RETURNS)
     if len(settings.currencies) > 1:
-        needed.append(AccountRole.FX_TRANSIT)
+        needed += [AccountRole.FX_TRANSIT, AccountRole.FX_DIFFERENCE]
     return tuple(needed)
 
 

@@ -119,6 +119,16 @@ class ExactOnlineClient:
         select, ids = "ID,Account,Main,Blocked", map(odata.guid, sorted(accounts))
         return self._asked("crm/BankAccounts", wire.BankAccount, select, "Account", ids)
 
+    def account_numbers(self, accounts: Collection[str]) -> list[wire.AccountNumber]:
+        """The bank accounts of these customers with their numbers."""
+        select = "ID,Account,BankAccount,BankAccountHolderName,Main,Blocked"
+        return self._asked("crm/BankAccounts", wire.AccountNumber, select, "Account", map(odata.guid, sorted(accounts)))
+
+    def mandates_of(self, accounts: Collection[str]) -> list[wire.Mandate]:
+        """Every mandate of these customers, ours and the merchant's own."""
+        ids = map(odata.guid, sorted(accounts))
+        return self._asked("cashflow/DirectDebitMandates", wire.Mandate, MANDATE_FIELDS, "Account", ids)
+
     def mandates(self, references: Collection[str]) -> list[wire.Mandate]:
         names = map(odata.text, sorted(references))
         return self._asked("cashflow/DirectDebitMandates", wire.Mandate, MANDATE_FIELDS, "Reference", names)
@@ -207,6 +217,39 @@ class ExactOnlineClient:
             )
         return created
 
+    def upload(self, planned: PlannedSubmission) -> bytes:
+        """Send the planned XML file once; the answer as it is."""
+        return self._transport.send(
+            Request(
+                planned.method,
+                planned.path,
+                headers=planned.headers,
+                body=planned.body,
+                content_type=planned.content_type,
+                write=True,
+            )
+        ).body
+
+    # --- webhook subscriptions -------------------------------------------------------------------------------------
+
+    def subscriptions(self) -> list[wire.WebhookSubscription]:
+        """Those of this app in the division."""
+        return self._list("webhooks/WebhookSubscriptions", wire.WebhookSubscription, "ID,Topic,CallbackURL")
+
+    def subscribe(self, body: bytes) -> wire.Created:
+        """Raises `Uncertain` also where Exact refuses with its error envelope (section 6.1)."""
+        address = f"{self._root}webhooks/WebhookSubscriptions"
+        headers = (("prefer", "return=representation"),)
+        request = Request("POST", address, headers=headers, body=body, content_type="application/json", write=True)
+        created = self._created(self._transport.send(request))
+        return created if created.id else wire.Created(id=created.entry_id)
+
+    def unsubscribe(self, subscription: str) -> None:
+        address = f"{self._root}webhooks/WebhookSubscriptions({odata.guid(subscription)})"
+        self._transport.send(Request("DELETE", address, write=True))
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
     def _created(self, response: Response) -> wire.Created:
         """From the representation, else from `Location`: without `Prefer` most properties come back null."""
         try:
@@ -267,10 +310,11 @@ ACCOUNT_FIELDS = (
     "ID,Code,Name,Status,Email,Blocked,SearchCode,VATNumber,GLAR,Country,SalesCurrency,AddressLine1,AddressLine2,"
     "AddressLine3,City,Postcode"
 )
-MANDATE_FIELDS = "ID,Account,BankAccount,Reference,Description,CancellationDate,Main"
+MANDATE_FIELDS = "ID,Account,BankAccount,Reference,Description,Type,SignatureDate,CancellationDate,Main"
 RECEIVABLE_FIELDS = (
     "ID,Account,AccountCode,AmountFC,TransactionAmountFC,Currency,DueDate,InvoiceDate,EntryID,EntryNumber,InvoiceNumber,"
-    "GLAccount,Journal,PaymentMethod,PaymentReference,YourRef,Description,Status,TransactionType"
+    "GLAccount,Journal,PaymentMethod,PaymentReference,YourRef,Description,Status,TransactionID,TransactionEntryID,"
+    "TransactionType"
 )
 LINE_FIELDS = (
     "ID,EntryID,EntryNumber,JournalCode,LineNumber,FinancialYear,FinancialPeriod,GLAccount,GLAccountCode,Account,"

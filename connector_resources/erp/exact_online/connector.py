@@ -6,9 +6,10 @@ Holds caches of what was read, never a fact that a crash could lose. What is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from bookkeeping.direct_mandate_rules import BankDetails
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import (
     ErpCustomer,
@@ -20,15 +21,20 @@ from connector_resources.erp.contract import (
     Planned,
     PlannedSubmission,
     PostingWork,
+    RecurringCharge,
     Verification,
     VerifyRequest,
 )
+from connector_resources.erp.exact_online.bank_details import details_of
 from connector_resources.erp.exact_online.checks import Consent, Pinger
 from connector_resources.erp.exact_online.client import SYSTEM, ExactOnlineClient
 from connector_resources.erp.exact_online.customers import CustomerFeed, KnownCodes
-from connector_resources.erp.exact_online.division import DivisionChoice
-from connector_resources.erp.exact_online.documents import ACCOUNT
+from connector_resources.erp.exact_online.division import DivisionChoice, Marks
+from connector_resources.erp.exact_online.documents import ACCOUNT, is_upload
+from connector_resources.erp.exact_online.exchange import Books, ExchangeReader
 from connector_resources.erp.exact_online.lookup import Lookup
+from connector_resources.erp.exact_online.match_files import MATCH_STEP
+from connector_resources.erp.exact_online.matching import MATCHED_KINDS, Matching
 from connector_resources.erp.exact_online.planning import CREDIT_NOTE_STEP, Planner
 from connector_resources.erp.exact_online.reading import SnapshotReader
 from connector_resources.erp.exact_online.sending import Sender
@@ -53,20 +59,25 @@ class ExactOnlineConnector:
         choice: DivisionChoice,
         consent: Callable[[], Consent | None],
         known_codes: KnownCodes,
+        books: Books,
+        marks: Marks,
         now: Callable[[], datetime],
+        sleep: Callable[[float], None],
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._client = client
         self._choice = choice
         self._snapshot = Snapshot()
-        self._reader = SnapshotReader(client, settings, self._snapshot)
+        exchange = ExchangeReader(client, settings, books)
+        self._matching = Matching(connection, client, settings, books, marks, now)
+        self._reader = SnapshotReader(client, settings, self._snapshot, exchange, self._matching)
         self._planner = Planner(settings, connection)
         self._sender = Sender(client, connection=connection)
-        self._lookup = Lookup(client, settings)
-        self._verifier = Verifier(client, settings)
+        self._lookup = Lookup(client, settings, self._reader.balances, sleep)
+        self._verifier = Verifier(client, settings, exchange, self._matching)
         self._feed = CustomerFeed(client, known_codes, now)
-        self._pinger = Pinger(connection, settings, client, choice, consent)
+        self._pinger = Pinger(connection, settings, client, choice, consent, lambda: self._matching.refused_at)
         self._division: Division | None = None
         #: postings with a step to come that were read back: the protocol does not tell of them again.
         self._unfinished: list[Posting] = []
@@ -95,25 +106,42 @@ class ExactOnlineConnector:
 
     def submit(self, submission: PlannedSubmission) -> Outcome:
         """Raises `NotSent`, `Uncertain`, `ConsentExpired`."""
+        if is_upload(submission):
+            return self._matching.submit(submission)
         return self._sender.submit(submission)
 
     def find(self, submissions: Sequence[OpenSubmission]) -> list[Finding]:
+        """Raises `NotSent`, `BadAnswer`."""
         self._required()
-        return self._lookup.find(submissions)
+        try:
+            looked = self._lookup.find([each for each in submissions if not is_upload(each.planned)])
+            found = iter(looked.findings)
+            findings = [self._matching.find(x) if is_upload(x.planned) else next(found) for x in submissions]
+        except Refused as error:
+            raise self._misconfigured(error) from error
+        self._sender.looked_up(looked)
+        return findings
 
     def poll(self, submission: OpenSubmission) -> Outcome:
         """Never called: Exact answers at once. Raises `ValueError`."""
         raise ValueError(f"{submission.planned.reference}: Exact Online has no jobs")
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
-        self._required()
-        self._unfinished = [
-            x.work.posting for x in requests if x.step == CREDIT_NOTE_STEP or x.step.startswith("entry_")
-        ]
+        division = self._required()
+        self._unfinished = [x.work.posting for x in requests if self._goes_on(x)]
         for request in requests:
             if request.document.kind == ACCOUNT:
                 self._reader.forget_customers()
-        return self._verifier.verify(requests)
+        try:
+            return self._verifier.verify(requests, division.currency)
+        except Refused as error:
+            raise self._misconfigured(error) from error
+
+    def _goes_on(self, request: VerifyRequest) -> bool:
+        """Whether another step may follow the one that is read back."""
+        if request.step == CREDIT_NOTE_STEP or request.step.startswith("entry_"):
+            return True
+        return self._matching.is_on and request.work.posting.kind in MATCHED_KINDS and request.step != MATCH_STEP
 
     # --- master data and receivables -----------------------------------------------------------------------------------
 
@@ -129,6 +157,25 @@ class ExactOnlineConnector:
         self._required()
         for claim in self._reader.claims_of(()):
             yield claim.invoice
+
+    def bank_details(self, customers: Collection[str]) -> Mapping[str, BankDetails]:
+        """Accounts that mandates may be made of, by customer code (sections 2.3 and 2.4). Raises as reads do."""
+        self._required()
+        accounts = self._client.accounts(customers)
+        ids = {row.id for row in accounts}
+        if not ids:
+            return {}
+        numbers, mandates = self._client.account_numbers(ids), self._client.mandates_of(ids)
+        found = {
+            row.code: details_of(
+                row, [x for x in numbers if x.account == row.id], [x for x in mandates if x.account == row.id]
+            )
+            for row in accounts
+        }
+        return {code: details for code, details in found.items() if details is not None}
+
+    def recurring_charges(self) -> Iterator[RecurringCharge]:
+        return iter(())
 
     def close(self) -> None:
         self._client.close()

@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from bookkeeping.collection_write_back import shows_payment
 from bookkeeping.money import Money, exponent, total
 from bookkeeping.postings import Line, Posting, PostingKind, Side
 from connector_resources.erp.contract import PlannedSubmission
@@ -24,6 +25,7 @@ from connector_resources.erp.exact_online.periods import Span
 
 BANK_ENTRY, GENERAL_JOURNAL, CREDIT_NOTE = "BankEntry", "GeneralJournalEntry", "CreditNote"
 MANDATE, ACCOUNT, RECEIVABLE = "DirectDebitMandate", "Account", "Receivable"
+MATCH_SETS = "MatchSets"
 BOOKED = frozenset({BANK_ENTRY, GENERAL_JOURNAL})
 #: kind -> path behind the division; the last part tells the kind of a stored request.
 PATHS = {
@@ -40,11 +42,18 @@ _LINES = {
     CREDIT_NOTE: "SalesEntryLines",
 }
 JSON = "application/json"
+XML = "application/xml; charset=utf-8"
+#: uploads of XML topics, outside of the REST services (section 1.1).
+UPLOAD_PATH = "/docs/XMLUpload.aspx"
 #: without it most properties of the created entity come back null (section 1.7).
 PREFER = (("prefer", "return=representation"),)
 
 #: section 3.6: our marker stands at the start and is short, the rest may be cut by screens.
 TEXT_LIMIT, MARKER_LIMIT, REFERENCE_LIMIT = 60, 40, 30
+#: how ids of GoCardless payments begin.
+PAYMENT = "PM"
+#: how descriptions of mandates begin that this connector keeps in Exact.
+OUR_MANDATES = "GoCardless"
 NAME_LIMIT, MANDATE_LIMIT = 50, 35
 _INT32 = 2**31
 _NAMESPACE = uuid.UUID("6f4b3a52-9a52-5d0f-8a3e-0d5a3b6f7c11")
@@ -63,7 +72,10 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One line of an entry. `amount` is in the credit view; `account` is the customer's GUID, `gl_account` a GUID."""
+    """One line of an entry. `amount` is in the credit view; `account` is the customer's GUID, `gl_account` a GUID.
+
+    `offset` is the GUID of the posted line that it settles, for general journals only.
+    """
 
     gl_account: str
     amount: Money
@@ -72,6 +84,7 @@ class EntryLine:
     notes: str = ""
     account: str = ""
     our_ref: int = 0
+    offset: str = ""
     vat_code: str = ""
     vat_amount: Money | None = None
 
@@ -95,6 +108,11 @@ class Sent:
     action: str
     key: str
     fields: Mapping[str, Any]
+
+    @property
+    def opens(self) -> str:
+        """The bank journal whose balance it opens with, "" when it names no balance."""
+        return str(self.fields["JournalCode"]) if "OpeningBalanceFC" in self.fields else ""
 
     @property
     def lines(self) -> Sequence[Mapping[str, Any]]:
@@ -149,6 +167,8 @@ def _line(line: EntryLine, sign: int, exchange_rate: Decimal | None) -> dict[str
         body["Account"] = line.account
     if 0 < line.our_ref < _INT32:
         body["OurRef"] = line.our_ref
+    if line.offset:
+        body["OffsetID"] = line.offset
     if line.vat_code:
         body["VATCode"] = line.vat_code
     if line.vat_amount is not None:
@@ -208,7 +228,7 @@ def mandate(posting: Posting, account: str, bank_account: str) -> dict[str, Any]
         "Account": account,
         "BankAccount": bank_account,
         "Reference": posting.subject[:MANDATE_LIMIT],
-        "Description": f"GoCardless {reference}".strip()[:TEXT_LIMIT],
+        "Description": f"{OUR_MANDATES} {reference}".strip()[:TEXT_LIMIT],
         "Type": 0,
         "PaymentType": 1,
         "SignatureDate": date_time(posting.booking_date),
@@ -241,6 +261,11 @@ def description(posting: Posting, word: str = "") -> str:
     return f"{posting.reference} {posting.subject} {word or WORDS[posting.kind]}"[:TEXT_LIMIT]
 
 
+def exchange_marker(posting: Posting) -> str:
+    """The reference of a payout's exchange differences: another than that of its own entries, to be told apart."""
+    return f"{posting.reference}/FX"
+
+
 def is_marked(text: str, reference: str) -> bool:
     """Whether a description is of the posting with this reference: the whole first word, not a beginning of it."""
     return text.split(" ", 1)[0] == reference
@@ -258,14 +283,35 @@ def notes(posting: Posting, line: Line | None = None, dated: date | None = None)
     return "; ".join(part for part in parts if part)
 
 
+def payment_reference(posting: Posting) -> str:
+    """What the receivable of an INVOICE_STATUS posting is to show: the payment that collects it, "" when none does."""
+    return posting.facts.get("payment", "")[:REFERENCE_LIMIT] if shows_payment(posting) else ""
+
+
+def shows_reference(posting: Posting, shown: str) -> bool:
+    """Whether a receivable that shows `shown` says what an INVOICE_STATUS posting is about.
+
+    One that is to name its payment no more may name the next attempt's already, which must not be wiped out.
+    """
+    wanted = payment_reference(posting)
+    return shown == wanted if wanted else shown != posting.facts.get("payment", "")[:REFERENCE_LIMIT]
+
+
 def entry_id_of(connection: str, reference: str) -> str:
     """The id we give an entry: the same for the same submission, for ever (section 6.4)."""
     return str(uuid.uuid5(_NAMESPACE, f"{connection}|{reference}"))
 
 
+def is_upload(planned: PlannedSubmission) -> bool:
+    """Whether a planned or stored request is an XML file."""
+    return urlsplit(planned.path).path == UPLOAD_PATH
+
+
 def read_request(planned: PlannedSubmission) -> Sent:
     """A planned or stored request, read again. Raises `ValueError` for one that is not ours."""
     path = urlsplit(planned.path).path
+    if is_upload(planned):
+        return Sent(MATCH_SETS, "create", "", {})
     resource = re.sub(r"\(.*\)$", "", path)
     kind = next((kind for kind, known in PATHS.items() if resource.endswith(known)), None)
     if kind is None:

@@ -88,10 +88,11 @@ class EntryDesk:
         lines = [line for share in shares for line in share.lines]
         moved = total([line.amount for line in lines], head.currency)
         opening = self._opening(head, moved)
+        # The same entry whatever it opens with: an earlier send that comes late and this one cannot both be booked.
+        entry_id = documents.entry_id_of(self._connection, reference)
         if opening is not None:
             # Another opening balance makes it another request: the one before was refused for its balance.
             reference = f"{reference}@{opening}"
-        entry_id = documents.entry_id_of(self._connection, reference)
         if head.kind == BANK_ENTRY:
             body = documents.bank_entry(head, entry_id, lines, opening, self._settings.bank_amount_sign)
         else:

@@ -85,12 +85,14 @@ class GatedTransport:
         if left_s <= self._maintenance_wait_s:
             self._sleep(left_s)
             return
-        raise NotSent(
+        error = NotSent(
             f"Exact Online is closed for its nightly maintenance for another {left_s // 60 + 1} minutes.",
             system=SYSTEM,
             connection=self._connection,
             next_step="nothing: the next run goes on. Plan schedules outside 04:00 to 04:30 Amsterdam time.",
         )
+        error.retry_after_s = left_s
+        raise error
 
     def _require_no_block(self, endpoint: str) -> None:
         wait_s = self._quotas.blocked_for(f"{self._bucket}:{endpoint}")

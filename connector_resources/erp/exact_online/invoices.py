@@ -31,6 +31,8 @@ class Claim:
     gl_account: str
     our_ref: int
     payment_reference: str
+    #: the posted line (GUID) that made the item.
+    line: str = ""
 
 
 def claims(rows: Sequence[Receivable], settings: ExactOnlineSettings) -> list[Claim]:
@@ -99,7 +101,9 @@ def _claim(
         on_hold=settings.collected_by_exact == "hold" and any(_is_exacts_own(row) for row in debts),
     )
     our_ref = first.invoice_number or first.entry_number
-    return Claim(invoice, first.id, first.account, first.gl_account, our_ref, first.payment_reference)
+    return Claim(
+        invoice, first.id, first.account, first.gl_account, our_ref, first.payment_reference, first.transaction_id
+    )
 
 
 def _total(row: Receivable, left: Money) -> Money:

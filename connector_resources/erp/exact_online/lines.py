@@ -16,7 +16,7 @@ from connector_resources.erp.contract import PostingWork
 from connector_resources.erp.exact_online import documents
 from connector_resources.erp.exact_online.documents import BANK_ENTRY, EntryLine, signed
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
-from connector_resources.erp.exact_online.snapshot import Snapshot
+from connector_resources.erp.exact_online.snapshot import Exchange, Snapshot
 from connector_resources.erp.exact_online.wire import GlAccount, TransactionLine
 from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
 from connector_resources.erp.refusal import CannotBook
@@ -84,6 +84,32 @@ class LineWriter:
         assert kind != BANK_ENTRY or _moves(part.lines) == total([x.amount for x in written], part.currency)
         return tuple(written)
 
+    def differences(self, posting: Posting, exchange: Exchange, dated: date) -> tuple[EntryLine, ...]:
+        """What exchange left is moved to the account of exchange differences, account by account. Raises `CannotBook`."""
+        currency = self._snapshot.currency
+        account = self._snapshot.gl_account(AccountRole.FX_DIFFERENCE, currency, self._settings)
+        marker = documents.exchange_marker(posting)
+        lines = [
+            EntryLine(
+                gl_account=gl_account,
+                amount=amount,
+                dated=dated,
+                description=f"{marker} {posting.subject} exchange {what}"[: documents.TEXT_LIMIT],
+                notes=documents.notes(posting, None, dated),
+                vat_code=vat_code,
+            )
+            for gl_account, amount, what, vat_code in (
+                *((each.gl_account, each.amount, each.role.replace("_", " "), "") for each in exchange.residues),
+                (
+                    account.id,
+                    -total([x.amount for x in exchange.residues], currency),
+                    "difference",
+                    self._no_vat(account),
+                ),
+            )
+        ]
+        return tuple(line for line in lines if line.amount)
+
     # --- customers -------------------------------------------------------------------------------------------------
 
     def _customer_lines(self, work: PostingWork, line: Line, dated: date) -> list[EntryLine]:
@@ -124,6 +150,7 @@ class LineWriter:
             line = replace(base, amount=each.amount)
             if claim is not None and claim.account == base.account:
                 line = replace(line, our_ref=claim.our_ref, gl_account=claim.gl_account or base.gl_account)
+                line = replace(line, offset=claim.line if settings.matching_mode == "gj_offset" else "")
             written.append(line)
         if match.on_account:
             rest = replace(base, amount=match.on_account)

@@ -5,8 +5,10 @@ No hit: surely absent. One hit that agrees line by line: adopt it. Several, or o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, OpenSubmission
 from connector_resources.erp.exact_online import readback
 from connector_resources.erp.exact_online.client import ExactOnlineClient
@@ -19,25 +21,64 @@ from connector_resources.erp.exact_online.documents import (
     Sent,
     is_marked,
     read_request,
+    shows_reference,
 )
 from connector_resources.erp.exact_online.master_data import account_shows
 from connector_resources.erp.exact_online.odata import day_of
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
+from connector_resources.erp.exact_online.snapshot import Balance
+from connector_resources.erp.exact_online.traits import TRAITS
 from connector_resources.erp.exact_online.wire import SalesEntry, TransactionLine
 
 _RELEASE = "then release the posting"
 
 
-class Lookup:
-    """Finds what became of submissions whose end is not known."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One finding per submission, in order, and what is needed to send those again that are absent.
 
-    def __init__(self, client: ExactOnlineClient, settings: ExactOnlineSettings) -> None:
+    balances  of the bank journals they open, read before they were looked up
+    outdated  those that fit no balance any more: an earlier send that comes now is refused by Exact as well
+    """
+
+    findings: Sequence[Finding]
+    references: frozenset[str]
+    balances: Mapping[str, Balance]
+    outdated: frozenset[str]
+
+
+class Lookup:
+    """Finds what became of submissions whose end is not known. `balances` reads those of bank journals by code."""
+
+    def __init__(
+        self,
+        client: ExactOnlineClient,
+        settings: ExactOnlineSettings,
+        balances: Callable[[Collection[str]], Mapping[str, Balance]],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._balances = balances
+        self._sleep = sleep
 
-    def find(self, submissions: Sequence[OpenSubmission]) -> list[Finding]:
-        """One finding per submission, in order."""
+    def find(self, submissions: Sequence[OpenSubmission]) -> Looked:
+        """Raises `NotSent`, `BadAnswer`, `Refused`."""
         sent = [read_request(each.planned) for each in submissions]
+        # Read first: whatever moved a balance before is there to be found.
+        balances = self._balances({journal for each in sent if (journal := each.opens)})
+        findings = self._findings(submissions, sent)
+        outdated = _outdated(sent, findings, balances)
+        if outdated:
+            # They are planned anew, as other requests, which Exact could not tell from a send that is still on its way.
+            self._sleep(TRAITS.read_lag_s)
+            again = self._findings([submissions[n] for n in outdated], [sent[n] for n in outdated])
+            for place, finding in zip(outdated, again, strict=True):
+                findings[place] = finding
+        references = [each.planned.reference for each in submissions]
+        return Looked(findings, frozenset(references), balances, frozenset(references[n] for n in outdated))
+
+    def _findings(self, submissions: Sequence[OpenSubmission], sent: Sequence[Sent]) -> list[Finding]:
         entries = self._entries([each for each in sent if each.kind in BOOKED])
         notes = self._credit_notes([each for each in sent if each.kind == CREDIT_NOTE])
         findings: list[Finding] = []
@@ -49,7 +90,7 @@ class Lookup:
             elif request.kind == CREDIT_NOTE:
                 findings.append(_judge_note(reference, request, notes))
             else:
-                findings.append(self._master_data(request))
+                findings.append(self._master_data(request, submission.postings[0].posting))
         return findings
 
     # --- entries ---------------------------------------------------------------------------------------------------
@@ -78,12 +119,12 @@ class Lookup:
 
     # --- master data -----------------------------------------------------------------------------------------------
 
-    def _master_data(self, sent: Sent) -> Finding:
+    def _master_data(self, sent: Sent, posting: Posting) -> Finding:
         if sent.kind == MANDATE:
             return self._mandate(sent)
         if sent.kind == RECEIVABLE:
             rows = self._client.receivables({sent.key})
-            written = bool(rows) and rows[0].payment_reference == sent.fields["PaymentReference"]
+            written = bool(rows) and shows_reference(posting, rows[0].payment_reference)
             return Found(_updated(sent)) if written else Absent()
         assert sent.kind == ACCOUNT, sent.kind
         if sent.action == "update":
@@ -110,6 +151,27 @@ class Lookup:
                 f"Mandate {sent.fields['Reference']} stands on another customer in Exact Online. Correct it, {_RELEASE}."
             )
         return Found(Document(MANDATE, rows[0].id, details={"id": rows[0].id})) if rows else Absent()
+
+
+def closing_of(sent: Sent, before: Balance) -> Balance:
+    """The balance of its journal after an entry."""
+    fields = sent.fields
+    return before.after(fields["FinancialYear"], fields["FinancialPeriod"], fields["ClosingBalanceFC"])
+
+
+def _outdated(sent: Sequence[Sent], findings: Sequence[Finding], balances: Mapping[str, Balance]) -> list[int]:
+    """Places of absent entries that open neither with their journal's balance nor with what those before them leave."""
+    running = dict(balances)
+    places = []
+    for place, (each, finding) in enumerate(zip(sent, findings, strict=True)):
+        if not isinstance(finding, Absent) or not each.opens:
+            continue
+        balance = running.get(each.opens, Balance())
+        if each.fields["OpeningBalanceFC"] == balance.closing:
+            running[each.opens] = closing_of(each, balance)
+        else:
+            places.append(place)
+    return places
 
 
 def _judge_entry(

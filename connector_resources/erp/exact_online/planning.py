@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, assert_never
 
+from bookkeeping.collection_write_back import replaced_statuses
 from bookkeeping.customer_rules import changed_details, superseded
 from bookkeeping.postings import ERP_KINDS, MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
 from connector_resources.erp.contract import Complete, Hold, Planned, PlannedSubmission, PostingWork
@@ -24,8 +26,10 @@ from connector_resources.erp.exact_online.documents import (
     EntryHead,
 )
 from connector_resources.erp.exact_online.entries import EntryDesk, Share
+from connector_resources.erp.exact_online.exchange import EXCHANGE_STEP, is_converted
 from connector_resources.erp.exact_online.lines import LineWriter, Part, customer_of, parts_of
 from connector_resources.erp.exact_online.master_data import differing_details, mandate_change, new_customer_obstacle
+from connector_resources.erp.exact_online.match_files import MATCH_STEP, MatchDesk
 from connector_resources.erp.exact_online.periods import Span
 from connector_resources.erp.exact_online.rates import payout_rate
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
@@ -52,9 +56,11 @@ class Planner:
 
         `crowds` says of some postings with how many others, themselves included, they may share an entry at most.
         """
-        desk = _Desk(self._settings, self._connection, snapshot, superseded([item.posting for item in work]))
+        postings = [item.posting for item in work]
+        replaced = superseded(postings) | replaced_statuses(postings)
+        desk = _Desk(self._settings, self._connection, snapshot, replaced)
         decided = [answer for item in work if (answer := desk.next(item)) is not None]
-        return [*decided, *desk.entries.requests(crowds or {})]
+        return [*decided, *desk.entries.requests(crowds or {}), *desk.matches.requests()]
 
 
 class _Desk:
@@ -68,6 +74,7 @@ class _Desk:
         self.snapshot = snapshot
         self.replaced = replaced
         self.book: InvoiceBook = snapshot.invoices.copy()
+        self.matches = MatchDesk(snapshot.division)
         self.entries = EntryDesk(settings, connection, snapshot)
 
     def next(self, work: PostingWork) -> Planned | None:
@@ -109,8 +116,10 @@ class _Desk:
                 return self._payment_reference(work)
             case PostingKind.COLLECTION | PostingKind.COLLECTION_CANCEL | PostingKind.GOCARDLESS_CUSTOMER:
                 raise ValueError(f"{work.posting.key} is for GoCardless, not for Exact Online")
-            case PostingKind.MANDATE_SETUP:
+            case PostingKind.MANDATE_SETUP | PostingKind.SUBSCRIPTION | PostingKind.SUBSCRIPTION_CHANGE:
                 raise ValueError(f"{work.posting.key} is for GoCardless, not for Exact Online")
+            case PostingKind.SALES_INVOICE:
+                raise ValueError(f"{work.posting.key} is of a kind that Exact Online does not take")
         assert_never(work.posting.kind)
 
     # --- entries -----------------------------------------------------------------------------------------------------
@@ -120,15 +129,47 @@ class _Desk:
         posting = work.posting
         part = next((each for each in parts_of(posting, self.settings) if not _did(work, each.step)), None)
         if part is None:
-            return Complete(posting.key)
+            return self._exchange(work) if is_converted(posting) else self._match(work)
         head, dated = self._head(posting, part)
         writer = LineWriter(self.settings, self.snapshot, self.book)
         lines = writer.write(work, part, head.kind, dated)
         self.entries.add(Share(posting, part.step, head, lines))
         return None
 
+    def _exchange(self, work: PostingWork) -> Planned | None:
+        """After all entries of a converted payout: its exchange differences, in the division's currency."""
+        posting, settings = work.posting, self.settings
+        if _did(work, EXCHANGE_STEP):
+            return Complete(posting.key)
+        exchange = self.snapshot.exchanges[posting.key]
+        if exchange.unknown and settings.fx_difference == "hold":
+            raise CannotBook(
+                "fx_difference_unknown",
+                f"its entries are booked, but not its exchange difference: {exchange.unknown}",
+                "book the difference in Exact Online and withdraw the posting, or set fx_difference to leave_open",
+            )
+        if not exchange.residues:
+            return Complete(posting.key)
+        head, dated = self._head_in(posting, self.snapshot.currency, None)
+        lines = LineWriter(settings, self.snapshot, self.book).differences(posting, exchange, dated)
+        self.entries.add(Share(posting, EXCHANGE_STEP, head, lines))
+        return None
+
+    def _match(self, work: PostingWork) -> Planned | None:
+        """After its entry: what Exact has left unmatched is settled by match sets, where the settings say so."""
+        key = work.posting.key
+        sets = self.snapshot.matches.get(key, ())
+        if not sets or _did(work, MATCH_STEP):
+            return Complete(key)
+        self.matches.add(key, sets)
+        return None
+
     def _head(self, posting: Posting, part: Part) -> tuple[EntryHead, date]:
-        settings, currency = self.settings, part.currency
+        rate = payout_rate(posting, part.currency, self.snapshot.currency)
+        return self._head_in(posting, part.currency, rate)
+
+    def _head_in(self, posting: Posting, currency: str, rate: Decimal | None) -> tuple[EntryHead, date]:
+        settings = self.settings
         accounts = settings.currencies.get(currency)
         if accounts is None and settings.general_journal is None:
             raise currency_unmapped(currency)
@@ -137,7 +178,6 @@ class _Desk:
             kind, journal = BANK_ENTRY, accounts.bank_journal
         assert journal is not None, (currency, kind)
         span, dated = self._open_day(posting, journal)
-        rate = payout_rate(posting, currency, self.snapshot.currency)
         return EntryHead(kind, journal, currency, span, rate), dated
 
     def _open_day(self, posting: Posting, journal: str) -> tuple[Span, date]:
@@ -254,15 +294,25 @@ class _Desk:
         posting, payment = work.posting, work.posting.facts.get("payment", "")
         if work.done:
             return Complete(posting.key)
+        if posting.key in self.replaced:
+            return Complete(posting.key, f"The newer {self.replaced[posting.key]} says how it stands now.")
         if not self.settings.write_payment_reference or not payment:
             return Complete(posting.key, "write_payment_reference is off, or there is no payment.")
         claim = next((self.snapshot.claims[each] for each in posting.invoices if each in self.snapshot.claims), None)
         if claim is None:
             return Complete(posting.key, "None of its invoices is open in Exact Online.")
-        if claim.payment_reference == payment:
+        wanted = documents.payment_reference(posting)
+        if not wanted and claim.payment_reference != payment[: documents.REFERENCE_LIMIT]:
+            return Complete(posting.key, f"Invoice {claim.invoice.number} does not name {payment}.")
+        if claim.payment_reference == wanted:
             return Complete(posting.key, f"Invoice {claim.invoice.number} says so already.")
-        body = {"PaymentReference": payment[: documents.REFERENCE_LIMIT]}
-        summary = f"Payment reference {payment} on invoice {claim.invoice.number}"
+        if wanted and claim.payment_reference and not claim.payment_reference.startswith(documents.PAYMENT):
+            # Like search codes: the merchant's own reference may be what a payer or a bank looks for.
+            own = claim.payment_reference
+            return Complete(posting.key, f"Invoice {claim.invoice.number} has the payment reference {own}.")
+        body = {"PaymentReference": wanted}
+        what = "Payment reference" if wanted else "No payment reference"
+        summary = f"{what} {payment} on invoice {claim.invoice.number}"
         return self._request(posting, "payment_reference", RECEIVABLE, body, key=claim.item, summary=summary)
 
     # --- common ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The rate at which a converted payout is booked: GoCardless's own, so that both currencies meet on the transit account (11).
 
-What the receipts were booked at is Exact's daily rate; the difference stays on the clearing account until it is revalued.
+What the receipts were booked at is Exact's daily rate; the difference is an entry of its own, see `exchange`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ from bookkeeping.postings import INVOICE_KINDS, Posting, PostingKind
 from connector_resources.erp.exact_online import wire
 from connector_resources.erp.exact_online.client import ExactOnlineClient
 from connector_resources.erp.exact_online.documents import MANDATE_LIMIT, is_marked, money
+from connector_resources.erp.exact_online.exchange import ExchangeReader, is_converted
 from connector_resources.erp.exact_online.invoices import Claim, claims
 from connector_resources.erp.exact_online.lines import MIRRORS, reference_of
+from connector_resources.erp.exact_online.matching import Matching
 from connector_resources.erp.exact_online.periods import Calendar
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.snapshot import Balance, Snapshot
@@ -27,10 +29,19 @@ BEFORE = timedelta(days=366)
 class SnapshotReader:
     """Fills the snapshot of one connector."""
 
-    def __init__(self, client: ExactOnlineClient, settings: ExactOnlineSettings, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        client: ExactOnlineClient,
+        settings: ExactOnlineSettings,
+        snapshot: Snapshot,
+        exchange: ExchangeReader,
+        matching: Matching,
+    ) -> None:
         self._client = client
         self._settings = settings
         self._snapshot = snapshot
+        self._exchange = exchange
+        self._matching = matching
         self._has_reference_data = False
 
     def read(self, division: wire.Division, postings: Sequence[Posting]) -> None:
@@ -39,13 +50,16 @@ class SnapshotReader:
         snapshot.division, snapshot.currency = division.code, division.currency
         if not postings:
             return
-        if not self._has_reference_data:
-            self._read_reference_data(min(posting.booking_date for posting in postings))
+        booked = [posting.booking_date for posting in postings if posting.lines]
+        if booked and not self._has_reference_data:
+            self._read_reference_data(min(booked))
         self._read_open_items(postings)
         self._read_customers(postings)
         self._read_taken_back(postings)
         self._read_mandates([posting for posting in postings if posting.kind is PostingKind.MANDATE_STATUS])
         self._read_lookalikes(postings)
+        snapshot.exchanges = self._exchange.read(postings, division.currency)
+        snapshot.matches = self._matching.read(postings)
         if self._settings.bank_balances == "compute" and any(posting.lines for posting in postings):
             self._read_balances(postings)
 
@@ -61,12 +75,25 @@ class SnapshotReader:
         )
         self._has_reference_data = True
 
-    def _read_balances(self, postings: Iterable[Posting]) -> None:
+    def _read_balances(self, postings: Sequence[Posting]) -> None:
         """Read before every planning: somebody may have booked in the journal."""
         currencies = {line.amount.currency for posting in postings for line in posting.lines}
+        # Exchange differences of converted payouts are booked in the division's.
+        currencies |= {self._snapshot.currency} if any(map(is_converted, postings)) else set()
         for journal, currency in self._settings.own_journals.items():
             if currency in currencies and self._settings.books_in_bank_journal(currency):
-                self._snapshot.balances[journal] = _balance(self._client.last_bank_entry(journal), currency)
+                self._snapshot.balances[journal] = self._balance(journal, currency)
+
+    def balances(self, journals: Collection[str]) -> dict[str, Balance]:
+        """The balances of these journals as they stand now. Raises `NotSent`, `BadAnswer`, `Refused`."""
+        own = self._settings.own_journals
+        return {journal: self._balance(journal, own[journal]) for journal in sorted(journals) if journal in own}
+
+    def _balance(self, journal: str, currency: str) -> Balance:
+        last = self._client.last_bank_entry(journal)
+        if last is None or last.closing_balance_fc is None:
+            return Balance()
+        return Balance(money(last.closing_balance_fc, currency).major, last.financial_year, last.financial_period)
 
     # --- customers and their open items ----------------------------------------------------------------------------
 
@@ -149,12 +176,6 @@ def account_codes(settings: ExactOnlineSettings) -> set[str]:
 def journal_codes(settings: ExactOnlineSettings) -> set[str]:
     """Every journal that the settings name."""
     return {*settings.own_journals, *filter(None, (settings.general_journal, settings.sales_journal))}
-
-
-def _balance(last: wire.BankEntry | None, currency: str) -> Balance:
-    if last is None or last.closing_balance_fc is None:
-        return Balance()
-    return Balance(money(last.closing_balance_fc, currency).major, last.financial_year, last.financial_period)
 
 
 def _codes(postings: Iterable[Posting]) -> set[str]:

@@ -36,7 +36,7 @@ MEANINGS = (
         "See who books in the journal that is kept for GoCardless, or set bank_balances to omit" + _RELEASE,
     ),
     Meaning(
-        r"(?i)VAT|btw",
+        r"(?i)\bVAT\b|\bbtw",
         "vat_unknown",
         "the VAT code is unknown, blocked, or not allowed in this journal",
         "Correct vat_codes, no_vat_code or refund_vat_code in the connection file" + _RELEASE,
@@ -52,6 +52,12 @@ MEANINGS = (
         "customer_inactive",
         "the customer is not of status customer, or is blocked",
         "Correct the customer in Exact Online" + _RELEASE,
+    ),
+    Meaning(
+        r"(?i)\bcurrency\b|\bvaluta\b",
+        "currency_unmapped",
+        "the division does not keep this currency, or has no rate for it",
+        "Add the currency and its rates in Exact Online" + _RELEASE,
     ),
     Meaning(
         r"(?i)cost cent(er|re)|kostenplaats",

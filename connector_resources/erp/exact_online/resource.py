@@ -14,6 +14,7 @@ from connector_resources.erp.exact_online.division import DivisionChoice
 from connector_resources.erp.exact_online.gate import GatedTransport
 from connector_resources.erp.exact_online.odata import explain
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
+from connector_resources.erp.payout_books import StoredBooks
 from connector_resources.transport.authorization_code import OAuthClient, explain_oauth
 from connector_resources.transport.exchange import Limits
 from connector_resources.transport.http_transport import HttpTransport
@@ -50,10 +51,7 @@ def build_connector(settings: ExactOnlineSettings, context: BuildContext) -> Exa
 
     Raises `MissingCredential` when the app's client id is not in the vault.
     """
-    choice = DivisionChoice(context.connection, settings, context.store.marks, lambda: _has_booked(context))
-    client = ExactOnlineClient(
-        build_transport(settings, context, choice), connection=context.connection, terms=settings.terms_per_filter
-    )
+    client, choice = build_client(settings, context)
     return ExactOnlineConnector(
         context.connection,
         settings,
@@ -61,8 +59,18 @@ def build_connector(settings: ExactOnlineSettings, context: BuildContext) -> Exa
         choice,
         lambda: consent_of(context),
         lambda: context.store.customers.erp_all(context.connection),
+        StoredBooks(context.connection, context.store),
+        context.store.marks,
         context.clock,
+        context.sleep,
     )
+
+
+def build_client(settings: ExactOnlineSettings, context: BuildContext) -> tuple[ExactOnlineClient, DivisionChoice]:
+    """The client, and the choice of the division that it must use. Raises `MissingCredential`."""
+    choice = DivisionChoice(context.connection, settings, context.store.marks, lambda: _has_booked(context))
+    transport = build_transport(settings, context, choice)
+    return ExactOnlineClient(transport, connection=context.connection, terms=settings.terms_per_filter), choice
 
 
 def build_transport(settings: ExactOnlineSettings, context: BuildContext, choice: DivisionChoice) -> GatedTransport:

@@ -77,9 +77,11 @@ class ExactOnlineSettings(Section):
         default="compute", description="Send opening and closing balance of bank entries, or leave them to Exact."
     )
     bank_amount_sign: Literal[1, -1] = Field(default=1, description="Sign of a receipt on a bank entry's line.")
-    matching_mode: Literal["verify_only", "off"] = Field(
+    matching_mode: Literal["verify_only", "xml_matchsets", "gj_offset", "off"] = Field(
         default="verify_only",
-        description="Exact matches receipts with invoices by itself. verify_only looks afterwards what stayed unmatched.",
+        description="Exact matches receipts with invoices by itself. verify_only looks afterwards what stayed unmatched, "
+        "xml_matchsets also settles it by the XML topic MatchSets, which Exact is about to discontinue; gj_offset names the "
+        "invoice's line on the lines of general journals, whose effect is not documented.",
     )
     unmatched_receipts: Literal["on_account", "suspense", "hold"] = Field(
         default="on_account", description="A receipt whose invoice is not found: on the customer, on suspense, or held."
@@ -94,6 +96,11 @@ class ExactOnlineSettings(Section):
         default="plain_line",
         description="VAT on fees: none adds it to the fees, plain_line books it on the input VAT account, vat_code books "
         "gross fees with a VAT code.",
+    )
+    fx_difference: Literal["hold", "leave_open"] = Field(
+        default="hold",
+        description="Payouts converted by GoCardless of which it is not known what their payments were booked at, as before "
+        "the cut-over: hold them after their entries, or leave the difference on the clearing account to a revaluation.",
     )
     vat_codes: dict[str, Code] = Field(default_factory=dict, description="For vat_code: by GoCardless tax rate id.")
     no_vat_code: Code | None = Field(
@@ -163,18 +170,32 @@ class ExactOnlineSettings(Section):
             raise ValueError(f"base_url: {host} is no site of Exact Online; set region instead")
         if self.booking_document == "general_journal" and self.general_journal is None:
             raise ValueError("booking_document general_journal needs the general_journal to write to")
+        if self.matching_mode == "gj_offset" and self.booking_document != "general_journal":
+            raise ValueError(
+                "matching_mode gj_offset needs booking_document general_journal: bank entries take no offset"
+            )
         if self.fee_vat_mode == "vat_code" and not self.vat_codes:
             raise ValueError("fee_vat_mode vat_code needs vat_codes: one VAT code per GoCardless tax rate")
         if self.refund_mode == "credit_note" and self.sales_journal is None:
             raise ValueError("refund_mode credit_note needs the sales_journal of the credit notes")
         if self.refund_vat_percent and self.refund_vat_code is None:
             raise ValueError("refund_vat_percent needs the refund_vat_code it belongs to")
+        self._check_exchange_accounts()
         for currency, accounts in self.currencies.items():
             if accounts.bank_journal is None and self.general_journal is None:
                 raise ValueError(f"currencies.{currency} needs a bank_journal, or the section a general_journal")
             if accounts.clearing_account is None and not self.books_in_bank_journal(currency):
                 raise ValueError(f"currencies.{currency} needs the clearing_account, because it has no bank journal")
         return self
+
+    def _check_exchange_accounts(self) -> None:
+        """What a converted payout leaves on fx_transit is its exchange difference only if nothing else is booked there."""
+        transit = self.accounts.get(AccountRole.FX_TRANSIT)
+        others = {code for role, code in self.accounts.items() if role not in _BESIDE_FX_TRANSIT}
+        for accounts in self.currencies.values():
+            others |= {accounts.transit_account, accounts.clearing_account or ""}
+        if transit in others:
+            raise ValueError(f"accounts.fx_transit {transit} must be an account that a payout books nothing else on")
 
     def books_in_bank_journal(self, currency: str) -> bool:
         """Whether postings of this currency become bank entries; else they are general journal entries."""
@@ -186,6 +207,9 @@ class ExactOnlineSettings(Section):
         """Currency of each bank journal that is ours alone."""
         return {each.bank_journal: currency for currency, each in self.currencies.items() if each.bank_journal}
 
+
+#: no payout has lines on one of these besides those on FX transit.
+_BESIDE_FX_TRANSIT = frozenset({AccountRole.FX_TRANSIT, AccountRole.PAYOUT_TRANSIT})
 
 #: where a role without an account of its own is booked.
 _SUBSTITUTES = {

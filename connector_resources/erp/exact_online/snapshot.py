@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole
 from connector_resources.erp.exact_online import wire
 from connector_resources.erp.exact_online.invoices import Claim
+from connector_resources.erp.exact_online.match_sets import MatchSet
 from connector_resources.erp.exact_online.periods import Calendar
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.invoice_book import InvoiceBook
@@ -34,6 +36,26 @@ class Balance:
         return Balance(closing, year, period)
 
 
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What one account (a GUID) keeps of a converted payout, in the division's currency and the debit view."""
+
+    role: AccountRole
+    gl_account: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What exchange left on the accounts a payout passes; nothing when all agree.
+
+    `unknown` says why the clearing account is left out.
+    """
+
+    residues: tuple[Residue, ...] = ()
+    unknown: str = ""
+
+
 @dataclass(slots=True)
 class Snapshot:
     """Facts of one division. `booked` holds the posted lines of earlier postings by their reference."""
@@ -51,6 +73,10 @@ class Snapshot:
     mandates: dict[str, wire.Mandate] = field(default_factory=dict)
     #: GoCardless customer -> customers that have its id as search code, or the same e-mail.
     lookalikes: dict[str, list[wire.Account]] = field(default_factory=dict)
+    #: what converted payouts whose entries stand have left, by posting key.
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    #: what is to be settled by match sets, by posting key.
+    matches: Mapping[str, Sequence[MatchSet]] = field(default_factory=dict)
 
     def take_claims(self, found: Iterable[Claim]) -> None:
         self.claims = {each.invoice.number: each for each in found}

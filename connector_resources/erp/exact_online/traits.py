@@ -19,14 +19,15 @@ TRAITS = Traits(
     allocates_customer_numbers=False,
     collects=True,
     asynchronous=False,
+    knows_bank_details=True,
     limits=(
         "Matching receipts with invoices has no REST interface: Exact matches by customer, invoice number and amount, "
-        "and what it leaves open is reported. The XML topic MatchSets, which is about to be discontinued, is not used.",
+        "and what it leaves open is reported, or settled by the XML topic MatchSets while Exact still offers it.",
         "A bank or journal entry cannot be changed, and is deleted only while it is open: corrections are further entries.",
         "A payment taken back is a new open item of the GoCardless journal, with the number of the invoice it opens again.",
         "A mandate needs a bank account of the customer in Exact, because GoCardless never tells a whole account number.",
-        "Converted payouts are booked at GoCardless's rate; the difference to Exact's daily rates stays on the clearing "
-        "account until it is revalued in Exact.",
+        "The exchange difference of a converted payout needs what its payments were booked at; for payments of before the "
+        "cut-over it is held, or left to a revaluation in Exact.",
         "Consent ends when no run uses it for 30 days, and when a refresh answer is lost for good.",
         "There is no attachment or link to GoCardless; the marker at the start of a line's description is the way back.",
     ),

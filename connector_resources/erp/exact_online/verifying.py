@@ -11,12 +11,15 @@ from dataclasses import replace
 
 from bookkeeping.postings import PostingKind
 from connector_resources.erp.contract import Document, Mismatch, Verification, Verified, VerifyRequest
-from connector_resources.erp.exact_online import readback
+from connector_resources.erp.exact_online import documents, readback
 from connector_resources.erp.exact_online.client import ExactOnlineClient
-from connector_resources.erp.exact_online.documents import ACCOUNT, BOOKED, CREDIT_NOTE, MANDATE, RECEIVABLE
+from connector_resources.erp.exact_online.documents import ACCOUNT, BOOKED, CREDIT_NOTE, MANDATE, MATCH_SETS, RECEIVABLE
+from connector_resources.erp.exact_online.exchange import EXCHANGE_STEP, ExchangeReader
 from connector_resources.erp.exact_online.master_data import USABLE, differing_details
+from connector_resources.erp.exact_online.matching import Matching, open_lines
 from connector_resources.erp.exact_online.odata import day_of
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
+from connector_resources.erp.exact_online.snapshot import Exchange
 from connector_resources.erp.exact_online.wire import Account, Mandate, Receivable, SalesEntry, TransactionLine
 
 _CORRECT = "Delete it in Exact Online while it is open, or correct it by hand; then release or withdraw the posting."
@@ -25,12 +28,16 @@ _CORRECT = "Delete it in Exact Online while it is open, or correct it by hand; t
 class Verifier:
     """Compares documents with the postings they are for."""
 
-    def __init__(self, client: ExactOnlineClient, settings: ExactOnlineSettings) -> None:
+    def __init__(
+        self, client: ExactOnlineClient, settings: ExactOnlineSettings, exchange: ExchangeReader, matching: Matching
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._exchange = exchange
+        self._matching = matching
 
-    def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
-        """One answer per request, in order."""
+    def verify(self, requests: Sequence[VerifyRequest], currency: str) -> list[Verification]:
+        """One answer per request, in order. `currency` is the division's."""
         ids: dict[str, set[str]] = {}
         for request in requests:
             ids.setdefault(request.document.kind, set()).add(_id(request.document))
@@ -40,10 +47,16 @@ class Verifier:
         mandates = {row.id: row for row in self._client.mandates_by_id(ids.get(MANDATE, set()))}
         receivables = {row.id: row for row in self._client.receivables(ids.get(RECEIVABLE, set()))}
         unmatched = self._unmatched(requests)
+        differences = self._exchange.read([x.work.posting for x in requests if x.step == EXCHANGE_STEP], currency)
         answers: list[Verification] = []
         for request in requests:
             entry_id, kind = _id(request.document), request.document.kind
-            if kind in BOOKED:
+            if kind == MATCH_SETS:
+                answers.append(self._matched(request))
+            elif request.step == EXCHANGE_STEP:
+                left = differences.get(request.work.posting.key)
+                answers.append(_exchange(request, lines.get(entry_id, ()), left))
+            elif kind in BOOKED:
                 answers.append(self._entry(request, lines.get(entry_id, ()), unmatched))
             elif kind == CREDIT_NOTE:
                 answers.append(_credit_note(request, notes.get(entry_id)))
@@ -76,19 +89,35 @@ class Verifier:
         details = {**standing.details, **({"unmatched_receipts": str(left)} if left else {})}
         return Verified(replace(standing, details=details))
 
+    def _matched(self, request: VerifyRequest) -> Verification:
+        """What stays open is told: the money is booked, and a person can match it on the screen."""
+        left = len(self._matching.left_open([request.work]))
+        details = {**request.document.details, **({"unmatched_receipts": str(left)} if left else {})}
+        return Verified(replace(request.document, details=details))
+
     def _unmatched(self, requests: Sequence[VerifyRequest]) -> dict[str, int]:
         """How many receipts of each new entry settle nothing yet, by entry id."""
         if self._settings.matching_mode == "off":
             return {}
         receipts = [x for x in requests if x.work.posting.kind is PostingKind.RECEIPT and x.document.kind in BOOKED]
         entries = {_id(request.document) for request in receipts}
-        rows = self._client.open_items_of_entries(entries) if entries else []
         references = {request.work.posting.reference for request in receipts}
         found: dict[str, int] = {}
-        for row in rows:
-            if row.invoice_number and row.description.split(" ", 1)[0] in references:
-                found[row.entry_id] = found.get(row.entry_id, 0) + 1
+        for row in open_lines(self._client, entries, references):
+            found[row.entry_id] = found.get(row.entry_id, 0) + 1
         return found
+
+
+def _exchange(request: VerifyRequest, rows: Sequence[TransactionLine], left: Exchange | None) -> Verification:
+    """Judged by what it is for: after it, nothing of the payout is left on the accounts it passed."""
+    document = request.document
+    what = f"{document.kind} {document.number} of the exchange differences of {request.work.posting.subject}"
+    if not rows:
+        return Mismatch(f"{what} is not in Exact Online any more.", _CORRECT)
+    if left is None or left.residues:
+        shown = ", ".join(f"{each.amount} on {each.role}" for each in left.residues) if left else "not all of it"
+        return Mismatch(f"{what} leaves {shown}.", _CORRECT)
+    return Verified(readback.standing_document(document.kind, rows, document))
 
 
 def _credit_note(request: VerifyRequest, row: SalesEntry | None) -> Verification:
@@ -132,10 +161,10 @@ def _mandate(request: VerifyRequest, row: Mandate | None) -> Verification:
 
 def _receivable(request: VerifyRequest, row: Receivable | None) -> Verification:
     """A receivable that is gone was settled meanwhile: what was written there is of no use any more."""
-    wanted = request.work.posting.facts.get("payment", "")
-    if row is not None and row.payment_reference != wanted:
+    posting = request.work.posting
+    if row is not None and not documents.shows_reference(posting, row.payment_reference):
         return Mismatch(
-            f"The receivable of {wanted} shows payment reference {row.payment_reference!r}.",
+            f"The receivable of {posting.subject} shows payment reference {row.payment_reference!r}.",
             "Look at it in Exact Online, then release or withdraw the posting.",
         )
     return Verified(request.document)

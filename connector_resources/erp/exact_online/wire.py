@@ -25,6 +25,8 @@ _NAMES = {
     "closing_balance_fc": "ClosingBalanceFC",
     "vat_code": "VATCode",
     "vat_number": "VATNumber",
+    "transaction_id": "TransactionID",
+    "transaction_entry_id": "TransactionEntryID",
 }
 
 
@@ -148,12 +150,25 @@ class BankAccount(Wire):
     blocked: bool = False
 
 
+class AccountNumber(Wire):
+    """A bank account with its number, which is personal: read only where a mandate is to be made of it."""
+
+    id: Guid
+    account: Guid
+    bank_account: str = Field(default="", alias="BankAccount", repr=False)
+    bank_account_holder_name: str = Field(default="", repr=False)
+    main: bool = False
+    blocked: bool = False
+
+
 class Mandate(Wire):
     id: Guid
     account: Guid = ""
     bank_account: Guid = ""
     reference: str = ""
     description: str = ""
+    type: int = 0
+    signature_date: str = ""
     cancellation_date: str = ""
     main: int = 0
 
@@ -179,6 +194,8 @@ class Receivable(Wire):
     your_ref: str = ""
     description: str = ""
     status: int = 0
+    transaction_id: Guid = ""
+    transaction_entry_id: Guid = ""
     transaction_type: int = 0
 
 
@@ -220,6 +237,12 @@ class SalesEntry(Wire):
     currency: Code = ""
     amount_fc: Decimal = Decimal(0)
     your_ref: str = ""
+
+
+class WebhookSubscription(Wire):
+    id: Guid
+    topic: str = ""
+    callback_url: str = Field(default="", alias="CallbackURL")
 
 
 class Created(Wire):

@@ -12,6 +12,7 @@ from connector_resources.erp.contract import PingLine, PingReport
 from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.periods import JOURNALS, RECEIPTS, Calendar
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
+from connector_resources.erp.visma.wire import OrganizationRow
 from connector_resources.errors import ConnectorError, WrongCompany
 
 
@@ -28,15 +29,16 @@ def ping(client: VismaClient, settings: VismaSettings) -> PingReport:
     return PingReport(tuple(lines))
 
 
-def require_company(client: VismaClient, settings: VismaSettings, connection: str) -> None:
-    """Raises `WrongCompany` unless the company that answers is the one of the connection file (section 9.4)."""
-    shown = [each.shown_name for each in client.organizations()]
+def require_company(client: VismaClient, settings: VismaSettings, connection: str) -> OrganizationRow:
+    """The company of the connection file. Raises `WrongCompany` when another one answers (section 9.4)."""
+    shown = {each.shown_name: each for each in client.organizations()}
     if settings.company_name not in shown:
         raise WrongCompany(
             f"Visma answers for {', '.join(shown) or 'no company at all'}, not for {settings.company_name}.",
             connection=connection,
             next_step="use the Company tenant id of the right company, or correct company_name and company_id.",
         )
+    return shown[settings.company_name]
 
 
 def _run(check: Callable[[], Iterator[PingLine]]) -> list[PingLine]:
@@ -186,5 +188,5 @@ def required_roles(settings: VismaSettings) -> tuple[AccountRole, ...]:
     if settings.refund_mode == "credit_memo":
         needed.append(AccountRole.SALES_RETURNS)
     if len(settings.currencies) > 1:
-        needed.append(AccountRole.FX_TRANSIT)
+        needed += [AccountRole.FX_TRANSIT, AccountRole.FX_DIFFERENCE]
     return tuple(needed)

@@ -26,17 +26,21 @@ from connector_resources.erp.contract import (
     PlannedSubmission,
     Posted,
     PostingWork,
+    RecurringCharge,
     Rejected,
     Verification,
     Verified,
     VerifyRequest,
 )
 from connector_resources.erp.invoice_book import Draft, InvoiceBook
+from connector_resources.erp.payout_books import StoredBooks
 from connector_resources.erp.visma import checks
 from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.customer_details import differing_details
 from connector_resources.erp.visma.documents import CUSTOMER, VOIDED_BY, Sent, day_of, money, read_request
+from connector_resources.erp.visma.exchange import ExchangeReader
 from connector_resources.erp.visma.invoices import open_invoice
+from connector_resources.erp.visma.journals import is_converted
 from connector_resources.erp.visma.lookup import Lookup
 from connector_resources.erp.visma.periods import Calendar
 from connector_resources.erp.visma.planning import Planner, Snapshot
@@ -59,7 +63,13 @@ class VismaConnector:
     traits = TRAITS
 
     def __init__(
-        self, settings: VismaSettings, client: VismaClient, *, connection: str, clock: Callable[[], datetime]
+        self,
+        settings: VismaSettings,
+        client: VismaClient,
+        books: StoredBooks,
+        *,
+        connection: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._client = client
@@ -68,8 +78,12 @@ class VismaConnector:
         self._reader = DocumentReader(client, clock)
         self._lookup = Lookup(client, self._reader, settings)
         self._sender = Sender(client, self._reader, self._renewed, connection=connection, clock=clock)
+        self._exchange = ExchangeReader(self._reader, settings, books)
         self._snapshot = Snapshot()
+        self._base_currency = ""
         self._has_periods = False
+        #: converted payouts that were read back: the protocol does not tell of them again.
+        self._unfinished: list[Posting] = []
         self._drafts: dict[str, Draft] = {}
         self._sent: dict[Ref, Sent] = {}
         self._planned_for: dict[str, PostingWork] = {}
@@ -88,7 +102,8 @@ class VismaConnector:
         Raises `WrongCompany`, `NotSent`, `BadAnswer`.
         """
         if not self._has_periods:
-            checks.require_company(self._client, self._settings, self._connection)
+            company = checks.require_company(self._client, self._settings, self._connection)
+            self._base_currency = company.base_currency
             self._snapshot.calendar = Calendar(self._client.periods())
             self._has_periods = True
         payers = {_customer_of(each) for each in postings if each.kind is PostingKind.RECEIPT} - {""}
@@ -96,6 +111,9 @@ class VismaConnector:
             self._read_invoices(payers)
         wanted = {_customer_of(each) for each in postings if self._changes_customer(each)} - {""}
         self._read_customers(wanted)
+        converted = [each for each in (*postings, *self._unfinished) if is_converted(each)]
+        self._snapshot.exchanges |= self._exchange.read(converted, self._base_currency)
+        self._unfinished = []
 
     def _changes_customer(self, posting: Posting) -> bool:
         is_details = posting.kind is PostingKind.CUSTOMER and bool(changed_details(posting))
@@ -168,6 +186,7 @@ class VismaConnector:
             # The document to be voided belongs to another posting, whose reference may have a suffix.
             expected = replace(expected, reference="")
         differences = expected.differences(standing)
+        differences += self._exchange.differences(work.posting, planned.step, standing)
         if differences:
             return _changed(planned, f"{sent.kind} {sent.number} was changed: {'; '.join(differences)}")
         return standing.etag
@@ -206,6 +225,7 @@ class VismaConnector:
         refs = [(each.document.kind, each.document.number) for each in requests]
         dates = [day_of(each.document.details.get("date", "")) for each in requests]
         self._read_written_customers([number for kind, number in refs if kind == CUSTOMER])
+        self._unfinished = [each.work.posting for each in requests if is_converted(each.work.posting)]
         standing = self._reader.read(dict(zip(refs, dates, strict=True)))
         return [self._verified(each, standing.get(ref)) for each, ref in zip(requests, refs, strict=True)]
 
@@ -217,6 +237,7 @@ class VismaConnector:
         if standing is None:
             return Mismatch(f"{what} is not in Visma any more.", "Look for it there; withdraw or release the posting.")
         differences = expected_of(request.work, request.step).differences(standing)
+        differences += self._exchange.differences(request.work.posting, request.step, standing)
         if request.step.startswith("release"):
             if not standing.is_released:
                 differences.append(f"it is {standing.status}, not released")
@@ -286,6 +307,9 @@ class VismaConnector:
             invoice = open_invoice(row)
             if invoice is not None:
                 yield invoice
+
+    def recurring_charges(self) -> Iterator[RecurringCharge]:
+        return iter(())
 
     def close(self) -> None:
         self._client.close()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from bookkeeping.money import Money
-from bookkeeping.postings import AccountRole, Line, Posting, Side
+from bookkeeping.postings import AccountRole, Line, Posting, PostingKind, Side
 from connector_resources.erp.visma.documents import date_time, fitting, subaccount, wrapped
 from connector_resources.erp.visma.settings import VismaSettings
 
@@ -19,6 +20,9 @@ TEXT_LIMIT = 60
 REFERENCE_LIMIT = 15
 #: the two batches of a converted payout, then more if tax comes in a third currency.
 LETTERS = "ABCDEFGH"
+#: the batch of a converted payout's exchange difference.
+DIFFERENCE_SUFFIX = "/FX"
+DIFFERENCE_STEP = "journal_fx"
 
 
 class AccountUnmapped(Exception):
@@ -61,6 +65,32 @@ def batches(posting: Posting) -> tuple[Batch, ...]:
     )
 
 
+def is_converted(posting: Posting) -> bool:
+    """A payout whose journals are joined by the FX transit account."""
+    return posting.kind is PostingKind.PAYOUT and any(x.role is AccountRole.FX_TRANSIT for x in posting.lines)
+
+
+def in_order(posting: Posting) -> tuple[Batch, ...]:
+    """The batches as they are booked. Of a converted payout the one that clears is the last: its rate is that of the
+    payments, and what they were booked at is known by then.
+    """
+    found = batches(posting)
+    return found[1:] + found[:1] if is_converted(posting) else found
+
+
+def difference(posting: Posting, left: Money) -> Batch:
+    """Moves what a converted payout left on the FX transit account, in the base currency, to the exchange differences."""
+    sides = (Side.CREDIT, Side.DEBIT) if left.minor > 0 else (Side.DEBIT, Side.CREDIT)
+    roles = (AccountRole.FX_TRANSIT, AccountRole.FX_DIFFERENCE)
+    lines = (Line(role, side, abs(left), "Exchange difference") for role, side in zip(roles, sides, strict=True))
+    return Batch(left.currency, tuple(lines), DIFFERENCE_SUFFIX)
+
+
+def difference_key(posting: Posting) -> str:
+    """`key_text` of the batch of exchange differences."""
+    return f"{posting.reference} {posting.subject}{DIFFERENCE_SUFFIX}"
+
+
 def key_text(posting: Posting, batch: Batch) -> str:
     """What the description ends with, and what a look-up compares: our reference, then the GoCardless id (6.4)."""
     return f"{posting.reference} {posting.subject}{batch.suffix}"
@@ -77,8 +107,15 @@ def line_reference(posting: Posting) -> str:
     return posting.subject[:REFERENCE_LIMIT]
 
 
-def journal(posting: Posting, batch: Batch, dated: date, period: str, settings: VismaSettings) -> dict[str, Any]:
-    """The body of one batch. Raises `AccountUnmapped`."""
+def journal(
+    posting: Posting,
+    batch: Batch,
+    dated: date,
+    period: str,
+    settings: VismaSettings,
+    exchange_rate: Decimal | None = None,
+) -> dict[str, Any]:
+    """The body of one batch. Without an exchange rate Visma takes its own of the day. Raises `AccountUnmapped`."""
     with_vat = settings.fee_vat_mode == "gl_vat" and any(line.tax_rate for line in batch.lines)
     body: dict[str, Any] = {
         "hold": wrapped(settings.create_on_hold),
@@ -92,6 +129,8 @@ def journal(posting: Posting, batch: Batch, dated: date, period: str, settings: 
         body["ledger"] = wrapped(settings.ledger)
     if settings.branch:
         body["branch"] = wrapped(settings.branch)
+    if exchange_rate is not None:
+        body["exchangeRate"] = wrapped(exchange_rate)
     if with_vat:
         body["createVatTransaction"] = wrapped(True)
     body["journalTransactionLines"] = [_line(posting, line, settings, with_vat) for line in batch.lines]

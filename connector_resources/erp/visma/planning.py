@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any, assert_never
 
 from bookkeeping.customer_rules import changed_details, superseded
@@ -20,8 +21,9 @@ from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
 from connector_resources.erp.visma import documents, journals, periods
 from connector_resources.erp.visma.attributes import attribute_change
 from connector_resources.erp.visma.customer_details import details_body, differing_details
+from connector_resources.erp.visma.exchange import Exchange, clearing_rate
 from connector_resources.erp.visma.invoices import reserve_drafts
-from connector_resources.erp.visma.journals import AccountUnmapped
+from connector_resources.erp.visma.journals import AccountUnmapped, Batch
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
 from connector_resources.erp.visma.wire import CustomerRow
 
@@ -36,6 +38,8 @@ class Snapshot:
     calendar: periods.Calendar = field(default_factory=periods.Calendar)
     invoices: InvoiceBook = field(default_factory=InvoiceBook)
     customers: dict[str, CustomerRow] = field(default_factory=dict)
+    #: of converted payouts, by posting key.
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
 
 
 class _Held(Exception):
@@ -105,7 +109,9 @@ class _Desk:
                 return self._master_data(work)
             case PostingKind.COLLECTION | PostingKind.COLLECTION_CANCEL | PostingKind.GOCARDLESS_CUSTOMER:
                 raise ValueError(f"{work.posting.key} is for GoCardless, not for Visma")
-            case PostingKind.MANDATE_SETUP | PostingKind.INVOICE_STATUS:
+            case PostingKind.SUBSCRIPTION | PostingKind.SUBSCRIPTION_CHANGE:
+                raise ValueError(f"{work.posting.key} is for GoCardless, not for Visma")
+            case PostingKind.MANDATE_SETUP | PostingKind.INVOICE_STATUS | PostingKind.SALES_INVOICE:
                 raise ValueError(f"{work.posting.key} is of a kind that Visma does not take")
         assert_never(work.posting.kind)
 
@@ -256,18 +262,57 @@ class _Desk:
 
     def _journals(self, work: PostingWork) -> Planned:
         posting = work.posting
-        for batch in journals.batches(posting):
+        for batch in journals.in_order(posting):
             if not self._did(work, batch.step):
-                dated = self._open_day(posting, periods.JOURNALS)
-                period = self.snapshot.calendar.period_of(dated)
-                assert period is not None, dated
-                body = journals.journal(posting, batch, dated, period.id, self.settings)
-                summary = f"Journal {journals.description(posting, batch, dated)} {batch.total}"
-                return self._post(posting, batch.step, documents.JOURNALS, body, summary=summary)
+                return self._journal(posting, batch, self._rate(posting, batch))
             releasing = self._release(work, batch.step, f"release_{batch.step}")
             if releasing is not None:
                 return releasing
-        return Complete(posting.key)
+        return self._difference(work) if journals.is_converted(posting) else Complete(posting.key)
+
+    def _journal(self, posting: Posting, batch: Batch, exchange_rate: Decimal | None = None) -> PlannedSubmission:
+        dated = self._open_day(posting, periods.JOURNALS)
+        period = self.snapshot.calendar.period_of(dated)
+        assert period is not None, dated
+        body = journals.journal(posting, batch, dated, period.id, self.settings, exchange_rate)
+        summary = f"Journal {journals.description(posting, batch, dated)} {batch.total}"
+        return self._post(posting, batch.step, documents.JOURNALS, body, summary=summary)
+
+    # --- converted payouts -------------------------------------------------------------------------------------------
+
+    def _rate(self, posting: Posting, batch: Batch) -> Decimal | None:
+        """The rate at which the clearing account is left by exactly what the payments raised it; None for Visma's own."""
+        if not journals.is_converted(posting):
+            return None
+        exchange = self.snapshot.exchanges[posting.key]
+        if exchange.unknown and self.settings.fx_difference == "hold":
+            raise self._difference_unknown(posting, exchange.unknown)
+        if exchange.raised is None or batch.step != journals.batches(posting)[0].step:
+            return None
+        rate = clearing_rate(batch, exchange.raised, self.settings)
+        if rate is None and self.settings.fx_difference == "hold":
+            why = f"no exchange rate makes its journal in {batch.currency} take {exchange.raised} off clearing"
+            raise self._difference_unknown(posting, why)
+        return rate
+
+    def _difference(self, work: PostingWork) -> Planned:
+        """After all journals: what they left on the FX transit account goes to the exchange differences."""
+        posting = work.posting
+        if not self._did(work, journals.DIFFERENCE_STEP):
+            left = self.snapshot.exchanges[posting.key].left
+            if not left:
+                return Complete(posting.key)
+            return self._journal(posting, journals.difference(posting, left))
+        step = journals.DIFFERENCE_STEP
+        return self._release(work, step, f"release_{step}") or Complete(posting.key)
+
+    def _difference_unknown(self, posting: Posting, why: str) -> _Held:
+        return _Held(
+            "fx_difference_unknown",
+            f"{posting.subject}: {why}.",
+            "Book what is missing of it in Visma and withdraw the posting, or set fx_difference to leave_open; "
+            f"then release {posting.key}.",
+        )
 
     # --- master data -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 from bookkeeping.money import Money
@@ -28,7 +29,11 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A document as Visma shows it now. `amount` is without sign; `reference` is what our look-ups compare."""
+    """A document as Visma shows it now. `amount` is without sign; `reference` is what our look-ups compare.
+
+    In the base currency of the company: `base` is the amount of a payment, `moved` what each line of a journal raised its
+    account by.
+    """
 
     kind: str
     number: str
@@ -39,6 +44,8 @@ class Standing:
     reference: str
     dated: date | None
     applied: tuple[tuple[str, Money], ...] = ()
+    base: Decimal = documents.ZERO
+    moved: tuple[tuple[str, Decimal], ...] = ()
 
     @property
     def ref(self) -> Ref:
@@ -63,16 +70,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a document must show. Empty texts are not compared; `reference` must be its end, or its beginning for voids."""
+    """What a document must show. `reference` must be its end, or its beginning for voids.
 
-    amount: Money
+    Empty texts are not compared, nor is an amount that does not follow from the posting.
+    """
+
+    amount: Money | None
     customer: str = ""
     reference: str = ""
 
     def differences(self, standing: Standing) -> list[str]:
         """Every field that differs, as a phrase."""
         found = []
-        if standing.amount != self.amount:
+        if self.amount is not None and standing.amount != self.amount:
             found.append(f"the amount is {standing.amount}, not {self.amount}")
         if self.customer and standing.customer != self.customer:
             found.append(f"the customer is {standing.customer}, not {self.customer}")
@@ -87,6 +97,8 @@ def expected_of(work: PostingWork, step: str) -> Expected:
     """What the document that `step` made, released or voided must show, from the posting alone."""
     posting = work.posting
     name = step.removeprefix("release_")
+    if name == journals.DIFFERENCE_STEP:
+        return Expected(None, reference=journals.difference_key(posting))
     if name.startswith("journal"):
         batch = next(each for each in journals.batches(posting) if each.step == name)
         return Expected(batch.total, reference=journals.key_text(posting, batch))
@@ -125,6 +137,7 @@ def payment_standing(row: wire.PaymentRow) -> Standing:
         reference=row.payment_ref,
         dated=day_of(row.application_date),
         applied=tuple((line.ref_nbr, money(line.amount_paid, row.currency)) for line in lines),
+        base=abs(row.payment_amount_in_currency),
     )
 
 
@@ -153,6 +166,10 @@ def journal_standing(row: wire.JournalRow) -> Standing:
         customer="",
         reference=row.description,
         dated=day_of(row.transaction_date),
+        moved=tuple(
+            (line.account_number, line.debit_amount_in_currency - line.credit_amount_in_currency)
+            for line in row.journal_transaction_lines
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from urllib.parse import urlsplit
 
 from connector_resources.erp.building import BuildContext
+from connector_resources.erp.payout_books import StoredBooks
 from connector_resources.erp.visma.client import SYSTEM, VISMA_HOSTS, VismaClient, explain
 from connector_resources.erp.visma.connector import VismaConnector
 from connector_resources.erp.visma.settings import VismaSettings
@@ -30,7 +31,8 @@ def build_connector(settings: VismaSettings, context: BuildContext) -> VismaConn
         hosts={urlsplit(settings.base_url).hostname or ""},
         page_size=settings.page_size,
     )
-    return VismaConnector(settings, client, connection=context.connection, clock=context.clock)
+    books = StoredBooks(context.connection, context.store)
+    return VismaConnector(settings, client, books, connection=context.connection, clock=context.clock)
 
 
 def build_transport(settings: VismaSettings, context: BuildContext) -> HttpTransport:

@@ -17,6 +17,9 @@ VaultName = Annotated[str, Field(pattern=VAULT_NAME)]
 Currency = Annotated[str, Field(pattern=CURRENCY)]
 AccountNumber = Annotated[str, Field(min_length=1, max_length=10)]
 
+#: what a converted payout books besides the FX transit account.
+_BOOKED_BY_PAYOUTS = frozenset(AccountRole) - {AccountRole.FX_TRANSIT, AccountRole.PAYOUT_TRANSIT}
+
 LEGACY_HOST = "integration.visma.net"
 
 
@@ -128,6 +131,15 @@ class VismaSettings(Section):
     refund_vat_percent: Decimal = Field(
         default=Decimal(0), ge=0, le=100, description="Rate of that category, to find the net amount of a refund."
     )
+    fx_difference: Literal["hold", "leave_open"] = Field(
+        default="hold",
+        description="Payouts converted by GoCardless of which it is not known what their payments were booked at, as "
+        "before the cut-over: hold them, or leave the difference on the clearing account for the next revaluation.",
+    )
+    exchange_rate: Literal["multiply", "divide"] = Field(
+        default="multiply",
+        description="How this company's rates lead to its base currency: amounts are multiplied with them, or divided.",
+    )
     chargeback_mode: Literal["void", "debit_note"] = Field(
         default="void", description="A chargeback voids the receipt, or leaves it and books a chargeback receivable."
     )
@@ -170,4 +182,14 @@ class VismaSettings(Section):
             raise ValueError("create_customers needs the customer_class of new customers")
         if self.refund_vat_percent and self.refund_vat_category is None:
             raise ValueError("refund_vat_percent needs the refund_vat_category it belongs to")
+        self._check_transit_account()
         return self
+
+    def _check_transit_account(self) -> None:
+        """What a converted payout leaves on fx_transit is its exchange difference only if nothing else is booked there."""
+        transit = self.accounts.get(AccountRole.FX_TRANSIT)
+        others = {number for role, number in self.accounts.items() if role in _BOOKED_BY_PAYOUTS}
+        for accounts in self.currencies.values():
+            others |= {accounts.clearing_ledger_account, accounts.bank_account}
+        if transit in others:
+            raise ValueError(f"accounts.fx_transit {transit} must be an account that a payout books nothing else on")

@@ -75,6 +75,8 @@ class PaymentRow(Row):
     cash_account: str = ""
     currency: str = ""
     payment_amount: Decimal = Decimal(0)
+    #: against its name in the base currency of the company (section 2.5).
+    payment_amount_in_currency: Decimal = Decimal(0)
     applied_to_documents: Decimal = Decimal(0)
     available_balance: Decimal = Decimal(0)
     payment_lines: tuple[PaymentLine, ...] = ()
@@ -99,10 +101,15 @@ class InvoiceRow(Row):
 
 
 class JournalLine(Wire):
+    """Amounts `in_currency` are, against their name, in the base currency of the company (section 2.6)."""
+
+    account_number: str = ""
     reference_number: str = ""
     transaction_description: str = ""
     debit_amount: Decimal = Decimal(0)
     credit_amount: Decimal = Decimal(0)
+    debit_amount_in_currency: Decimal = Decimal(0)
+    credit_amount_in_currency: Decimal = Decimal(0)
 
 
 class JournalRow(Row):

@@ -22,5 +22,9 @@ def build_target(section: WriteAccess, context: BuildContext) -> GoCardlessTarge
     """Raises `ConfigurationError` for a base address that is not https. The target closes its client."""
     client = build_client(section, context)
     return GoCardlessTarget(
-        client, connection=context.connection, dashboard=section.dashboard_base, clock=context.clock
+        client,
+        connection=context.connection,
+        dashboard=section.dashboard_base,
+        clock=context.clock,
+        sealed=lambda name: context.store.vault.read(context.connection, name),
     )

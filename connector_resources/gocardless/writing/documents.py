@@ -29,23 +29,40 @@ CREATE, UPDATE, NOTIFY = "create", "update", "notify"
 #: hosted pages of billing requests; they can neither be read nor listed.
 FLOWS = "billing_request_flows"
 #: (resource type, action) -> the statuses after which the action is done, whoever did it (section 6.3).
-GOALS: Mapping[tuple[str, str], frozenset[str]] = {("payments", "cancel"): frozenset({"cancelled"})}
+GOALS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("payments", "cancel"): frozenset({"cancelled"}),
+    ("subscriptions", "cancel"): frozenset({"cancelled"}),
+    ("subscriptions", "pause"): frozenset({"paused"}),
+    ("subscriptions", "resume"): frozenset({"active"}),
+}
 #: resource type -> what its documents are called.
 DOCUMENT_KINDS: Mapping[str, str] = {
     "payments": "payment",
+    "subscriptions": "subscription",
     "customers": "customer",
     "customer_bank_accounts": "customer_bank_account",
+    "mandates": "mandate",
     "billing_requests": "billing_request",
     "billing_request_flows": "billing_request_flow",
 }
 #: resource type -> the link its list can be narrowed by, to look for what we created.
-LISTED_BY: Mapping[str, str] = {"payments": "mandate", "customer_bank_accounts": "customer"}
+LISTED_BY: Mapping[str, str] = {
+    "payments": "mandate",
+    "subscriptions": "mandate",
+    "customer_bank_accounts": "customer",
+    "mandates": "customer_bank_account",
+}
+
+#: details of an ERP customer that GoCardless has under the same names.
+ADDRESS = ("email", "address_line1", "address_line2", "address_line3", "city", "postal_code", "country_code")
 
 #: what of a created resource must be as we asked (section 6.2). The rest GoCardless decides itself or rewrites: a charge
 #: date is rolled to a working day, an account number is never shown again.
-COMPARED = frozenset({"amount", "currency", "links", "metadata"})
+COMPARED = frozenset(
+    {"amount", "currency", "links", "metadata", "interval_unit", "interval", "day_of_month", "month", "count"}
+)
 #: fields whose values may stand in a reason; names and addresses of people may not.
-_SHOWN = frozenset({"amount", "currency"})
+_SHOWN = frozenset({"amount", "currency", "interval_unit", "interval", "day_of_month", "month", "count"})
 _KEYS = uuid.UUID("6f0d3a52-6d9b-5c0e-9a51-3a3c1f7f2b64")
 
 
@@ -90,6 +107,18 @@ def customer_update(posting: Posting, fields: Mapping[str, Any], version: str) -
     request = update_request("customers", posting.subject, fields)
     summary = f"Customer {posting.subject}: {', '.join(sorted(fields))}"
     return planned_request(posting, UPDATE, request, summary, etag=version)
+
+
+def registration(posting: Posting) -> PlannedSubmission:
+    """`POST /customers` for a customer that only the ERP knows. A name of the ERP's is that of a company."""
+    facts = posting.facts
+    known = {"company_name": facts["name"], **{name: facts[name] for name in ADDRESS if facts.get(name)}}
+    metadata = {OUR_REFERENCE: posting.reference, facts["metadata_key"]: facts["metadata_value"]}
+    reference = f"{posting.key}/{CREATE}"
+    request = create_request(
+        "customers", {**known, "metadata": metadata}, idempotency_key(posting.connection, reference)
+    )
+    return planned_request(posting, CREATE, request, f"Register ERP customer {facts['erp_customer']}")
 
 
 def document_of(resource_type: str, resource: Json, dashboard: str) -> Document:

@@ -10,13 +10,15 @@ from typing import Any
 
 from bookkeeping.customer_rules import gocardless_fields, superseded
 from bookkeeping.postings import Posting, PostingKind
+from bookkeeping.registration_rules import is_registration
 from connector_resources.erp.contract import Complete, Hold, Planned, PostingWork
 from connector_resources.gocardless.client import Json
-from connector_resources.gocardless.writing import setups
+from connector_resources.gocardless.writing import setups, subscriptions
 from connector_resources.gocardless.writing.documents import (
     cancellation,
     collection,
     customer_update,
+    registration,
     version_of,
 )
 
@@ -43,6 +45,10 @@ def _next(work: PostingWork, customers: Mapping[str, Json], replaced: Mapping[st
             return _collect(posting)
         case PostingKind.COLLECTION_CANCEL:
             return _cancel(work)
+        case PostingKind.SUBSCRIPTION | PostingKind.SUBSCRIPTION_CHANGE:
+            return subscriptions.next_request(posting)
+        case PostingKind.GOCARDLESS_CUSTOMER if is_registration(posting):
+            return registration(posting)
         case PostingKind.GOCARDLESS_CUSTOMER:
             return _change(posting, customers.get(posting.subject))
     raise ValueError(f"{posting.key} is no posting for GoCardless")

@@ -26,6 +26,7 @@ class Reason:
 
 _NEW_MANDATE = "Set up a new mandate with the customer, then withdraw the posting and collect from the new one."
 _WITHDRAW_AND_COLLECT = "Collect from the mandate that replaced it: withdraw the posting and plan it anew."
+_NEXT_RUN = "Look at it in the GoCardless dashboard; withdraw the posting, and the next run compares it anew."
 _CORRECT = "Correct the value where it comes from, then release the posting."
 
 REASONS: Mapping[str, Reason] = {
@@ -42,6 +43,20 @@ REASONS: Mapping[str, Reason] = {
             "cancellation_failed",
             "it can no longer be cancelled, because it was submitted to the bank or has ended",
             "Refund the payment if it must not be kept, then withdraw the posting.",
+        ),
+        Reason("subscription_not_active", "the subscription is not active", _NEXT_RUN),
+        Reason("subscription_already_ended", "the subscription has ended", _NEXT_RUN),
+        Reason("subscription_cannot_be_paused", "the subscription cannot be paused as it stands", _NEXT_RUN),
+        Reason("subscription_not_paused", "the subscription is not paused", _NEXT_RUN),
+        Reason(
+            "number_of_subscription_amendments_exceeded",
+            "its amount was changed as often as GoCardless allows",
+            "Nothing: the next run cancels it and makes another one in its place.",
+        ),
+        Reason(
+            "resource_created_by_another_app",
+            "another app or the merchant made it, and only they may change it",
+            "Change it where it was made, then withdraw the posting.",
         ),
         Reason("customer_data_removed", "the customer was removed in GoCardless", "Withdraw the posting."),
         Reason("validation_failed", "a value is not accepted", _CORRECT),

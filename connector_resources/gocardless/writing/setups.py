@@ -13,6 +13,7 @@ from bookkeeping.mandate_setup_rules import PREFILLED
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Complete, Planned, PlannedSubmission, PostingWork
 from connector_resources.gocardless.client import action_request, create_request
+from connector_resources.gocardless.writing import direct_mandates
 from connector_resources.gocardless.writing.documents import (
     CREATE,
     FLOWS,
@@ -31,6 +32,8 @@ ERP_CUSTOMER = "erp_customer"
 def next_step(work: PostingWork) -> Planned:
     """The next request of a set-up."""
     posting = work.posting
+    if direct_mandates.is_direct(posting):
+        return direct_mandates.next_step(work)
     done = {each.step: each.document for each in work.done}
     if CREATE not in done:
         return billing_request(posting)

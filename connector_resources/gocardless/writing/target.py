@@ -1,4 +1,4 @@
-"""GoCardless behind the contract of the posting protocol: collections, their cancellation, and customers.
+"""GoCardless behind the contract of the posting protocol: collections, subscriptions, mandate set-ups, and customers.
 
 Holds what was read for planning, never a fact that a crash could lose. What is due next is decided in `planning`, what
 became of an unanswered write in `lookup`.
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bookkeeping.customer_rules import gocardless_fields
 from bookkeeping.postings import Posting, PostingKind
+from bookkeeping.registration_rules import is_registration
 from connector_resources.erp.contract import (
     Document,
     ErpCustomer,
@@ -25,18 +26,28 @@ from connector_resources.erp.contract import (
     PlannedSubmission,
     Posted,
     PostingWork,
+    RecurringCharge,
     Rejected,
     Verification,
     Verified,
     VerifyRequest,
 )
-from connector_resources.errors import Conflict, ConnectorError, Refused, StaleVersion, TokenRefused, Uncertain
+from connector_resources.errors import (
+    Conflict,
+    ConnectorError,
+    MissingCredential,
+    Refused,
+    StaleVersion,
+    TokenRefused,
+    Uncertain,
+)
 from connector_resources.gocardless.client import GoCardlessClient, Json
-from connector_resources.gocardless.writing import documents, planning, setups
+from connector_resources.gocardless.writing import direct_mandates, documents, planning, setups, subscriptions
 from connector_resources.gocardless.writing.documents import GOALS, UPDATE, Sent, read_request
 from connector_resources.gocardless.writing.lookup import Lookup
 from connector_resources.gocardless.writing.refusals import rejected
 from connector_resources.gocardless.writing.traits import TRAITS
+from connector_resources.transport.messages import Request
 
 #: a customer read longer ago than this is read again before it is changed.
 FRESH = timedelta(seconds=30)
@@ -44,17 +55,27 @@ RESOURCE_TYPES = {kind: resource_type for resource_type, kind in documents.DOCUM
 
 
 class GoCardlessTarget:
-    """`ErpConnector` for one GoCardless account. `dashboard` is the address of its dashboard, for links."""
+    """`ErpConnector` for one GoCardless account. `dashboard` is the address of its dashboard, for links.
+
+    `sealed` gives the bank details that the vault holds under a name; it raises `MissingCredential`.
+    """
 
     traits = TRAITS
 
     def __init__(
-        self, client: GoCardlessClient, *, connection: str, dashboard: str, clock: Callable[[], datetime]
+        self,
+        client: GoCardlessClient,
+        *,
+        connection: str,
+        dashboard: str,
+        clock: Callable[[], datetime],
+        sealed: Callable[[str], str],
     ) -> None:
         self._client = client
         self._connection = connection
         self._dashboard = dashboard
         self._clock = clock
+        self._sealed = sealed
         self._lookup = Lookup(client, self._document)
         self._customers: dict[str, Json] = {}
         self._read_at: dict[str, datetime] = {}
@@ -70,7 +91,8 @@ class GoCardlessTarget:
 
     def prepare(self, postings: Sequence[Posting]) -> None:
         """Read the customers that are to be changed. Raises `NotSent`, `BadAnswer`."""
-        wanted = {each.subject for each in postings if each.kind is PostingKind.GOCARDLESS_CUSTOMER}
+        changed = [each for each in postings if each.kind is PostingKind.GOCARDLESS_CUSTOMER]
+        wanted = {each.subject for each in changed if not is_registration(each)}
         self._customers = {}
         for customer_id, body in self._lookup.many("customers", wanted).items():
             self._keep(customer_id, body)
@@ -86,19 +108,28 @@ class GoCardlessTarget:
         Raises `NotSent` (`StaleVersion` when the customer changed since it was read), `Uncertain`.
         """
         sent = read_request(submission)
-        if sent.action == UPDATE:
+        if submission.etag:
             self._require_version(submission, sent)
         try:
-            resource = self._client.write(documents.request_of(submission), sent.resource_type)
+            request = self._complete(documents.request_of(submission), sent)
+        except MissingCredential as missing:
+            return _without_bank_details(submission, missing)
+        try:
+            resource = self._client.write(request, sent.resource_type)
         except TokenRefused as error:
             raise self._token_refused(error) from error
         except Conflict as conflict:
             return self._existing(submission, sent, conflict)
         except Refused as error:
             return self._refused(submission, sent, error)
-        if sent.action == UPDATE:
+        if submission.etag:
             self._keep(sent.resource_id, resource)
         return Posted(self._document(sent.resource_type, resource))
+
+    def _complete(self, request: Request, sent: Sent) -> Request:
+        """With the IBAN, which no stored request holds."""
+        name = direct_mandates.sealed_name(sent.fields) if sent.resource_type == direct_mandates.ACCOUNTS else ""
+        return direct_mandates.with_iban(request, self._sealed(name)) if name else request
 
     def _require_version(self, planned: PlannedSubmission, sent: Sent) -> None:
         """A PUT replaces all metadata, so what it was made from must still be what is there."""
@@ -132,7 +163,7 @@ class GoCardlessTarget:
         if resource is None:
             return rejected(conflict, planned.summary)
         # The same bank account may have been entered by somebody else; it must only be the same customer's (section 6.3).
-        compared = {"links"} if conflict.code == "bank_account_exists" else documents.COMPARED
+        compared = {"links"} if sent.resource_type == direct_mandates.ACCOUNTS else documents.COMPARED
         differing = documents.differences(sent, resource, compared)
         if not differing:
             return Posted(self._document(sent.resource_type, resource))
@@ -200,7 +231,9 @@ class GoCardlessTarget:
                 f"{document.kind} {document.number} is not in GoCardless.",
                 "Look at it in the GoCardless dashboard, then withdraw or release the posting.",
             )
-        differing = documents.differences(_asked(request, body), body)
+        # A bank account that somebody else has entered was adopted as it is.
+        compared = {"links"} if resource_type == direct_mandates.ACCOUNTS else documents.COMPARED
+        differing = documents.differences(_asked(request, body), body, compared)
         if differing:
             return Mismatch(
                 f"{document.kind} {document.number}: {'; '.join(differing)}.",
@@ -217,6 +250,9 @@ class GoCardlessTarget:
         return None
 
     def open_invoices(self) -> Iterator[OpenInvoice]:
+        return iter(())
+
+    def recurring_charges(self) -> Iterator[RecurringCharge]:
         return iter(())
 
     def close(self) -> None:
@@ -238,10 +274,18 @@ def _asked(request: VerifyRequest, body: Json) -> Sent:
             return read_request(documents.collection(posting))
         case PostingKind.COLLECTION_CANCEL:
             return read_request(documents.cancellation(posting, request.document.number))
+        case PostingKind.SUBSCRIPTION:
+            return read_request(subscriptions.created(posting))
+        case PostingKind.SUBSCRIPTION_CHANGE:
+            return read_request(subscriptions.changed(posting))
+        case PostingKind.MANDATE_SETUP if direct_mandates.is_direct(posting):
+            return read_request(direct_mandates.request_of_step(request.work, request.step))
         case PostingKind.MANDATE_SETUP if request.step == documents.CREATE:
             return read_request(setups.billing_request(posting))
         case PostingKind.MANDATE_SETUP:
             return Sent(UPDATE, setups.REQUESTS, request.document.number)
+        case PostingKind.GOCARDLESS_CUSTOMER if is_registration(posting):
+            return read_request(documents.registration(posting))
         case _:
             names = (str(body.get(name) or "") for name in ("company_name", "given_name", "family_name"))
             fields = dict(gocardless_fields(posting, *names))
@@ -254,3 +298,11 @@ def _oldest(made: Sequence[Document]) -> datetime | None:
     """When the oldest of these was created; None when one of them does not say."""
     stamps = [each.details.get("created_at", "") for each in made]
     return min(map(datetime.fromisoformat, stamps)) if all(stamps) else None
+
+
+def _without_bank_details(planned: PlannedSubmission, missing: MissingCredential) -> Rejected:
+    return Rejected(
+        "bank_details_missing",
+        f"{planned.summary}: the account number is not in the vault any more ({missing}).",
+        "Withdraw the posting; the next run asks the payer, or reads the account from the ledger again.",
+    )

@@ -23,6 +23,7 @@ TRAITS = Traits(
         "A customer has no version: a change made in GoCardless in the same second as ours may be overwritten.",
         "Metadata takes three keys; a customer that has three others cannot be given its ERP number.",
         "A payment can be cancelled only until GoCardless submits it to the bank.",
+        "The amount of a subscription can be changed ten times, its schedule never; then another one takes its place.",
     ),
     kinds=GOCARDLESS_KINDS,
 )

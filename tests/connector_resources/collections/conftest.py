@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from connector_resources.store.collections import CollectionRow
 from connector_resources.store.receivables import Snapshot
 from sandbox.faults import Fault
 from sandbox.gocardless.records import Record
+from tests import polder as polders
 from tests.installations import DAY, MORNING, evening_world
 from tests.merchant import Merchant
+from tests.polder import Polder
 from tests.sites import Site, visma_site
 
 
@@ -130,4 +133,19 @@ def open_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenDesk:
 @pytest.fixture
 def desk(open_desk: OpenDesk) -> Iterator[Desk]:
     with open_desk() as opened:
+        yield opened
+
+
+OpenPolder = Callable[..., contextlib.AbstractContextManager[Polder]]
+
+
+@pytest.fixture
+def open_polder(tmp_path: Path) -> OpenPolder:
+    """Opens a collecting connection to Exact Online with these sections of its file."""
+    return functools.partial(polders.open_polder, tmp_path)
+
+
+@pytest.fixture
+def polder(open_polder: OpenPolder) -> Iterator[Polder]:
+    with open_polder() as opened:
         yield opened

@@ -66,7 +66,7 @@ def test_amounts_are_major_units_and_become_minor_ones_exactly() -> None:
         {"limits": {"CHF": {"largest": 1}}},
         {"mode": "all"},
         {"retry": {"attempts": 0}},
-        {"mandate_setup": {"mode": "direct"}},
+        {"mandate_setup": {"mode": "letter"}},
         {"windowdays": 3},
     ],
 )

@@ -6,10 +6,12 @@ import textwrap
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
+from bookkeeping.settings import BookSettings
 from connector_resources.connections.load import COMPONENT_TYPE, load_component, load_connection, load_connections
 from connector_resources.connections.template import connection_template
 from connector_resources.erp.registry import ERPS
@@ -60,6 +62,20 @@ def test_the_file_gives_the_connection_its_name(tmp_path: Path) -> None:
     del values["name"]
     connection = load_connection(_file(tmp_path, "from_file.yaml", yaml.safe_dump(values)))
     assert connection.name == "from_file"
+
+
+def test_every_bookkeeping_choice_of_the_file_reaches_the_rules(tmp_path: Path) -> None:
+    document = yaml.safe_load(_template())
+    document["books"] |= {
+        "receipt_trigger": "paid_out", "post_transient_pairs": True, "invoice_references": ["reference"],
+        "rounding": "rounding_account", "closed_through": "2026-05-31", "closed_period": "next_open_day",
+        "partner_income": "suspense",
+    }  # fmt: skip
+    connection = load_connection(_file(tmp_path, "first.yaml", yaml.safe_dump(document)))
+    assert connection.book_settings == BookSettings(
+        "first", ZoneInfo("Europe/Oslo"), CUT_OVER, "paid_out", True, ("reference",), "rounding_account", date(2026, 5, 31),
+        "next_open_day", "suspense",
+    )  # fmt: skip
 
 
 def test_every_problem_is_listed_with_file_line_and_field(tmp_path: Path) -> None:
@@ -171,3 +187,13 @@ def test_a_broken_component_names_the_line_in_its_own_file(tmp_path: Path) -> No
 
 def test_a_home_without_files_has_no_connections(tmp_path: Path) -> None:
     assert load_connections(tmp_path / "nothing", tmp_path / "nothing") == ()
+
+
+@pytest.mark.parametrize("erp", ["visma", "exact_online"])
+def test_a_bare_off_means_the_word_and_not_false(tmp_path: Path, erp: str) -> None:
+    document = yaml.safe_load(_template(erp))
+    document.setdefault("customers", {})["to_gocardless"] = False
+    text = yaml.safe_dump(document).replace("to_gocardless: false", "to_gocardless: off")
+    assert "to_gocardless: off" in text
+
+    assert load_connection(_file(tmp_path, "first.yaml", text)).customers.to_gocardless == "off"

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from connector_resources.erp.exact_online import resource as exact_online
 from connector_resources.transport import http_transport
 from connector_resources.transport.exchange import Limits
-from tests.sites import Site, datev_site, visma_site
+from tests.sites import Site, datev_site, exact_online_site, sage300_site, visma_site
 
 #: runs after the trouble is over that must be enough to end all of it.
 RUNS_TO_RECOVER = 3
@@ -66,7 +67,8 @@ def busy_evening(site: Site, payments: list[Any]) -> None:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counter[tuple[Any, ...]]]:
     """The documents of the same business without any trouble."""
     documents = {}
-    for name, open_site in (("visma", visma_site), ("datev", datev_site)):
+    sites = {"visma": visma_site, "datev": datev_site, "exact_online": exact_online_site, "sage300": sage300_site}
+    for name, open_site in sites.items():
         with open_site(tmp_path_factory.mktemp(name)) as site:
             busy_evening(site, first_day(site))
             site.run_new()
@@ -79,6 +81,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counter[tupl
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read time limit that a test can wait for."""
     monkeypatch.setattr(http_transport, "Limits", lambda: Limits(read_s=READ_LIMIT_S))
+    monkeypatch.setattr(exact_online, "DATA_LIMITS", Limits(read_s=READ_LIMIT_S))
 
 
 def run_into(site: Site, faults: int) -> None:
@@ -145,4 +148,57 @@ def test_a_fault_at_every_datev_call_loses_nothing_and_delivers_nothing_twice(tm
         assert site.unfinished() == {}
         assert site.documents() == expected["datev"]
         assert site.books().double_rows == []
+        assert site.trail_is_whole()
+
+
+EXACT_ONLINE_STEPS: dict[str, dict[str, str]] = {
+    "receipts and what takes them back": {"path": "/BankEntries$", "containing": " taken back"},
+    "credit note": {"path": "/SalesEntries$"},
+    "payment of a refund": {"path": "/BankEntries$", "containing": " refund"},
+    "payout": {"path": "/BankEntries$", "containing": " payout bank"},
+    "mandate": {"path": r"/DirectDebitMandates\("},
+}
+
+
+@pytest.mark.usefixtures("short_patience")
+@pytest.mark.parametrize("kind", [*sorted(FAULTS), "token refused"])
+def test_a_fault_at_every_exact_online_write_loses_nothing_and_doubles_nothing(tmp_path, expected, kind):
+    with exact_online_site(tmp_path) as site:
+        payments = first_day(site)
+        busy_evening(site, payments)
+        fault = ("error_before", {"status": 401}) if kind == "token refused" else (kind, FAULTS[kind])
+        for step in EXACT_ONLINE_STEPS.values():
+            site.break_next(fault[0], **step, **fault[1])
+        run_into(site, len(EXACT_ONLINE_STEPS))
+        recover(site)
+        assert site.unfinished() == {}
+        assert site.documents() == expected["exact_online"]
+        assert site.trail_is_whole()
+
+
+SAGE300_STEPS: dict[str, dict[str, str]] = {
+    "receipts": {"path": "/ARReceiptAndAdjustmentBatches$"},
+    "receipts made ready": {"path": r"/ARReceiptAndAdjustmentBatches\(", "method": "PATCH"},
+    "receipts posted": {"path": "/ARPostReceiptsAndAdjustments"},
+    "debit note": {"path": "/ARInvoiceBatches$", "containing": "DebitNote"},
+    "credit note": {"path": "/ARInvoiceBatches$", "containing": "CreditNote"},
+    "notes posted": {"path": "/ARPostInvoices"},
+    "payment of a refund": {"path": "/ARRefundBatches$"},
+    "payout": {"path": "/GLJournalBatches$"},
+    "payout posted": {"path": "/GLPostJournal.*process"},
+    "mandate": {"path": r"/ARCustomers\(", "method": "PATCH"},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(FAULTS))
+def test_a_fault_at_every_sage300_write_loses_nothing_and_doubles_nothing(tmp_path, expected, kind):
+    with sage300_site(tmp_path) as site:
+        payments = first_day(site)
+        busy_evening(site, payments)
+        for step in SAGE300_STEPS.values():
+            site.break_next(kind, **step, **FAULTS[kind])
+        run_into(site, len(SAGE300_STEPS))
+        recover(site)
+        assert site.unfinished() == {}
+        assert site.documents() == expected["sage300"]
         assert site.trail_is_whole()

@@ -13,7 +13,7 @@ from tests.sites import Site, datev_site, visma_site
 CREATE = r"/v1/customerPayment$"
 
 
-@pytest.fixture(params=["visma", "datev"])
+@pytest.fixture(params=["visma", "datev", "exact_online", "sage300", "ifs_cloud"])
 def site(request: pytest.FixtureRequest) -> Site:
     return request.getfixturevalue(request.param)
 
@@ -55,6 +55,7 @@ def test_a_used_up_quota_stops_the_run_and_names_the_wait(visma):
     report = visma.run()
 
     assert "900 s" in report.stopped
+    assert report.retry_after_s == 900
     assert len(visma.company.payments) == 1
     visma.merchant.tick(timedelta(seconds=901))
     assert visma.run().stopped == ""
@@ -158,6 +159,20 @@ def test_a_candidate_with_another_amount_is_a_persons_decision(visma):
 
     assert hold.code == "cannot_tell"
     assert "99.99" in hold.next_step
+    assert len(visma.company.payments) == 1
+
+
+def test_what_is_turned_away_when_sent_again_is_looked_up_before_it_is_sent_once_more(visma):
+    """The first request is still on its way: it arrives when the run that gave up on it has ended."""
+    payment = visma.merchant.collected()
+    visma.break_next("drop_before", CREATE)
+    visma.break_next("error_before", CREATE, status=403)
+    assert "does not allow POST" in visma.run().stopped
+    by_hand(visma, payment.id)
+
+    report = visma.run()
+
+    assert (report.adopted, visma.unfinished(), visma.clearing()) == (1, {}, 10_000)
     assert len(visma.company.payments) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -59,7 +60,8 @@ def section(**changes: Any) -> dict[str, Any]:
             "suspense": "2990",
             "sales_returns": "8000",
             "payout_transit": "2990",
-            "fx_transit": "9500",
+            "fx_transit": "2010",
+            "fx_difference": "9500",
             "other_income": "8000",
         },
         "general_journal": "90",
@@ -193,7 +195,7 @@ def given() -> SimpleNamespace:
         section=section, settings=settings_for, posting=posting, receipt=receipt, reversal=reversal, refund=refund,
         refund_reversal=refund_reversal, payout=payout, converted_payout=converted_payout, moved_payout=moved_payout,
         mandate=mandate, changed=replace, kinds=PostingKind, open_site=open_site,
-        by_hand=Overtaken,
+        by_hand=Overtaken, days=lambda count: timedelta(days=count),
     )  # fmt: skip
 
 
@@ -221,7 +223,10 @@ class Overtaken:
 
 @dataclass
 class Site:
-    """The connection with its store and stand-in. `naps` are the waits, during which the clock moves."""
+    """The connection with its store and stand-in. `naps` are the waits, during which the clock moves.
+
+    `nap_s` is how long each of them takes in truth, for what must reach the stand-in meanwhile.
+    """
 
     store: Store
     division: Division
@@ -231,9 +236,11 @@ class Site:
     naps: list[float] = field(default_factory=list)
     connectors: list[ExactOnlineConnector] = field(default_factory=list)
     prepared: list[Any] = field(default_factory=list)
+    nap_s: float = 0.0
 
     def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
+        time.sleep(self.nap_s)
         self.division.clock.advance(timedelta(seconds=seconds))
 
     def settings(self, **changes: Any) -> ExactOnlineSettings:
@@ -267,6 +274,21 @@ class Site:
     def reuse(self, connector: Any) -> None:
         """Let the next `post` use this connector, with what it has read already."""
         self.prepared.append(connector)
+
+    def paid_out(self, payout: Posting, *payments: Posting) -> None:
+        """What GoCardless said of a payout: that it pays out these receipts, in the currency they were collected in."""
+        clearing = [line.amount for line in payout.lines if line.role is ROLE.CLEARING]
+        body = {"id": payout.subject, "created_at": "2026-03-02T10:00:00.000Z", "currency": clearing[0].currency}
+        items = [
+            {
+                "type": "payment_paid_out" if each.kind is PostingKind.RECEIPT else "payment_failed",
+                "amount": str(each.activity_amount.minor if each.activity_amount else 0),
+                "links": {"payment": each.subject},
+            }
+            for each in payments
+        ]
+        self.store.entities.put(CONNECTION, "payouts", [body], day_of=lambda moment: moment.date())
+        self.store.entities.put_payout_items(CONNECTION, payout.subject, items)
 
     def row(self, item: Posting) -> LedgerRow:
         found = self.store.ledger.get(CONNECTION, item.key)

@@ -140,6 +140,7 @@ def test_the_day_limit_ends_the_run_and_says_until_when(site: Any, given: Simple
     site.division.switches.calls_per_day = 3
     report = site.post(given.receipt())
     assert "asks to wait 50400 s" in report.stopped
+    assert report.retry_after_s == 50_400
     assert site.entries() == 0
     site.division.switches.calls_per_day = 5000
     site.division.clock.advance(timedelta(hours=14))
@@ -153,8 +154,9 @@ NIGHT = datetime(2026, 3, 3, 3, 10, tzinfo=UTC)
 def test_maintenance_is_reported_without_a_call(site: Any, given: SimpleNamespace) -> None:
     site.division.clock.advance(NIGHT - site.division.now())
     before = site.calls()
-    with pytest.raises(NotSent, match="nightly maintenance for another 21 minutes"):
+    with pytest.raises(NotSent, match="nightly maintenance for another 21 minutes") as caught:
         site.connector().prepare([])
+    assert caught.value.retry_after_s == 20 * 60
     assert site.calls() == before
 
 

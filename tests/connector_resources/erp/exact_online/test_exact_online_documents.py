@@ -24,7 +24,7 @@ from connector_resources.erp.exact_online.readback import entry_differences
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.snapshot import Balance, Snapshot
 
-CODES = ("1230", "1231", "1300", "1510", "2000", "2990", "4500", "4510", "8000", "9500")
+CODES = ("1230", "1231", "1300", "1510", "2000", "2990", "4500", "4510", "8000", "2010")
 GL = {code: f"00000000-0000-0000-0000-00000000{code}" for code in CODES}
 BAKKER = "00000000-0000-0000-0000-000000000042"
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -75,7 +75,7 @@ def test_a_receipt_is_this_request(given: SimpleNamespace) -> None:
     known = snapshot()
     known.take_claims(claims([invoice(26700042, 12_100)], given.settings()))
     planned = one(given.settings(), known, given.receipt(invoice="26700042"))
-    entry_id = documents.entry_id_of("polder", "EV00001:receipt/entry@540.00")
+    entry_id = documents.entry_id_of("polder", "EV00001:receipt/entry")
     assert (planned.method, planned.path) == ("POST", "/api/v1/4001234/financialtransaction/BankEntries")
     assert planned.headers == (("prefer", "return=representation"),)
     assert planned.body.decode() == (
@@ -85,6 +85,14 @@ def test_a_receipt_is_this_request(given: SimpleNamespace) -> None:
         '"Notes":"GoCardless receipt PM000123; PM000123 receivable",'
         f'"Account":"{BAKKER}","OurRef":26700042}}]}}'
     )
+
+
+def test_an_entry_is_the_same_one_whatever_balance_it_opens_with(given: SimpleNamespace) -> None:
+    first, second = snapshot(), snapshot()
+    second.balances = {"23": Balance(Decimal("77.00"), 2026, 3)}
+    requests = [one(given.settings(), known, given.receipt()) for known in (first, second)]
+    assert requests[0].reference != requests[1].reference
+    assert len({body(each)["EntryID"] for each in requests}) == 1
 
 
 def test_a_payout_is_one_entry_with_a_line_per_account(given: SimpleNamespace) -> None:

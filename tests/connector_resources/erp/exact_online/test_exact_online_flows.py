@@ -70,17 +70,6 @@ def test_a_payout_that_bounced_and_was_repeated_stands_where_it_stood(site: Any,
     assert [books.balance(x, "EUR") for x in ("1230", "2000", "2990")] == [-24_000, 23_680, 0]
 
 
-def test_a_converted_payout_books_one_entry_per_currency_at_gocardless_rate(site: Any, given: SimpleNamespace) -> None:
-    item = given.converted_payout()
-    report = site.post(item)
-    assert (report.held, site.state(item)) == ([], "posted")
-    books = site.division.books
-    assert books.balance("1231", "GBP") == -10_000
-    assert books.balance("4500", "GBP") == 100
-    assert books.balance("2000", "EUR") == 11_583
-    assert books.base_balance("9500") == 0
-
-
 def test_a_payment_that_settles_directly_goes_to_the_transit_account(site: Any, given: SimpleNamespace) -> None:
     item = given.receipt()
     lines = (Line(AccountRole.BANK, Side.DEBIT, Money(12_100, "EUR")), item.lines[1])
@@ -148,14 +137,3 @@ def test_a_refund_goes_on_in_another_process_after_its_credit_note(site: Any, gi
     assert (site.held(), site.state(item)) == ({}, "posted")
     assert site.division.books.balance("1230", "EUR") == -4_000
     assert site.entries("SalesEntry") == 1
-
-
-def test_the_other_currency_of_a_converted_payout_follows_in_another_process(site: Any, given: SimpleNamespace) -> None:
-    item = given.converted_payout()
-    site.break_next("drop_before", "BankEntries", skip=1, times=1)
-    site.break_next("drop_before", "TransactionLines", method="GET", skip=1, times=99)
-    site.post(item)
-    site.sandbox.faults.clear()
-    site.post()
-    assert (site.held(), site.state(item), site.entries()) == ({}, "posted", 2)
-    assert site.division.books.base_balance("9500") == 0

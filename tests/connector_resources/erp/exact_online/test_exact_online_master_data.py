@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bookkeeping.postings import PostingKind
+from sandbox.faults import Fault
 
 
 def read(site: Any, mark: str | None = None) -> tuple[dict[str, bool], str | None]:
@@ -203,6 +204,28 @@ def test_the_payment_that_collects_an_invoice_stands_on_its_receivable(site: Any
     assert term["PaymentReference"] == "PM000123"
     (claim,) = site.connector().open_invoices()
     assert claim.references == ("PM000123",)
+
+
+def test_a_reference_cleared_without_an_answer_does_not_wipe_out_the_next_attempts(
+    site: Any, given: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.division.add_invoice(26700042, "42", 12_100)
+    (term,) = site.division.tables["Terms"]
+    term["PaymentReference"] = "PM000123"
+    facts = {"payment": "PM000123", "state": "failed"}
+    failed = given.posting(PostingKind.INVOICE_STATUS, "26700042", event="EV2", invoices=("26700042",), facts=facts)
+    site.sandbox.faults.add(Fault("drop_after", method="PUT", path="Receivables"))
+    wait = site.sleep
+
+    def wait_while_the_next_attempt_is_written(seconds: float) -> None:
+        if not term["PaymentReference"]:
+            term["PaymentReference"] = "PM000456"
+        wait(seconds)
+
+    monkeypatch.setattr(site, "sleep", wait_while_the_next_attempt_is_written)
+    report = site.post(failed, write_payment_reference=True)
+
+    assert (report.adopted, site.state(failed), term["PaymentReference"]) == (1, "posted", "PM000456")
 
 
 def test_payment_references_are_not_written_unless_wished(site: Any, given: SimpleNamespace) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +13,6 @@ from connector_resources.erp.exact_online.resource import TOKENS, build_tokens, 
 from connector_resources.errors import ConsentExpired, NotSent
 from sandbox.faults import Fault
 
-ROOT = Path(__file__).parents[4]
 TOKEN_PATH = "/oauth2/token"
 
 
@@ -55,53 +50,6 @@ def test_a_token_that_ends_between_two_pages_is_replaced(site: Any) -> None:
     site.division.between_pages.append(lambda: site.division.clock.advance(timedelta(seconds=601)))
     found = site.connector().customers()
     assert len(list(found)) == 1202
-    assert refreshes(site) == 1
-
-
-PROCESS = """
-import sys
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
-from bookkeeping.settings import BookSettings
-from connector_resources.erp.building import BuildContext
-from connector_resources.erp.exact_online.resource import build_tokens
-from connector_resources.erp.exact_online.settings import ExactOnlineSettings
-from connector_resources.store.store import Store
-from connector_resources.store.vault_key import VaultKey
-
-url, key, settings, now = sys.argv[1:5]
-clock = lambda: datetime.fromisoformat(now)
-store = Store.open(url, clock=clock, vault_key=VaultKey.from_text(key, source="the test"))
-books = BookSettings("polder", ZoneInfo("Europe/Amsterdam"), date(2026, 1, 1))
-tokens = build_tokens(ExactOnlineSettings.model_validate_json(settings), BuildContext("polder", books, store, clock))
-print("ready", flush=True)
-sys.stdin.readline()
-print(tokens.token(), flush=True)
-"""
-
-
-def test_two_processes_that_need_a_new_token_make_one_refresh(site: Any, tmp_path: Path) -> None:
-    site.division.clock.advance(timedelta(seconds=600))
-    site.sandbox.faults.add(Fault("delay", path=TOKEN_PATH, delay_s=0.3))
-    arguments = [
-        sys.executable, "-c", PROCESS, f"sqlite:///{tmp_path}/store.sqlite", site.vault_key,
-        site.settings().model_dump_json(), site.division.now().isoformat(),
-    ]  # fmt: skip
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    processes = [subprocess.Popen(arguments, env=environment, **pipes) for _ in range(2)]
-    try:
-        assert all(process.stdout.readline() == "ready\n" for process in processes)  # type: ignore[union-attr]
-        for process in processes:
-            process.stdin.write("go\n")  # type: ignore[union-attr]
-            process.stdin.flush()  # type: ignore[union-attr]
-        answers = {process.communicate(timeout=30)[0].strip() for process in processes}
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    assert len(answers) == 1
-    assert answers != {""}
     assert refreshes(site) == 1
 
 

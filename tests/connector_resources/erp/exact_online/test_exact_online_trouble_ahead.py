@@ -188,3 +188,20 @@ def by_hand(site: Any, text: str, minor: int) -> None:
         "AmountFC": Money(minor, "EUR").major, "Description": text,
     }  # fmt: skip
     site.create_by_hand({"JournalCode": "23", "BankEntryLines": [line]})
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["read-back", "look-up"])
+def test_a_look_at_what_was_written_that_is_not_allowed_stops_the_run_and_loses_nothing(
+    site: Any, given: SimpleNamespace, answered: bool
+) -> None:
+    item = given.receipt()
+    if not answered:
+        site.break_next("drop_after", "BankEntries")
+    site.sandbox.faults.add(site.fault("error_before", method="GET", path="TransactionLines", status=403, times=9))
+    report = site.post(item)
+    assert "refused a read" in report.stopped
+    assert "connector ping polder" in report.stopped
+    assert (site.held(), site.state(item), site.entries()) == ({}, "claimed", 1)
+    site.sandbox.faults.clear()
+    site.post()
+    assert (site.state(item), site.entries()) == ("posted", 1)

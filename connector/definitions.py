@@ -13,6 +13,8 @@ from connector_resources.connections.load import load_connections
 from connector_resources.connections.model import Connection
 from connector_resources.runtime_resource import RUNTIME
 from connector_resources.settings import Settings
+from sensors.consents import consent_job, daily_consents, keeps_consent
+from sensors.continue_sensor import continue_sensor
 from sensors.drop_sensor import webhook_drop_sensor
 from sensors.erp_sensor import erp_poll_sensor
 from sensors.poll_sensor import event_poll_sensor
@@ -37,13 +39,21 @@ def _signals(connections: Sequence[Connection], made: dg.Definitions) -> dg.Defi
     """Sensors and schedules of all connections, aimed at the very jobs that `made` holds."""
     jobs = {job.name: job for job in made.jobs or ()}
     day_jobs = {c.name: jobs[day_job_name(c.name)] for c in connections}
+    erp_jobs = [jobs[erp_job_name(c.name)] for c in connections]
+    consents = [c for c in connections if keeps_consent(c)]
+    keeper = consent_job(consents)
     return dg.Definitions(
+        jobs=[keeper] if consents else [],
         sensors=[
             webhook_drop_sensor(connections, list(day_jobs.values())),
             event_poll_sensor(connections, list(day_jobs.values())),
-            erp_poll_sensor(connections, [jobs[erp_job_name(c.name)] for c in connections]),
+            erp_poll_sensor(connections, erp_jobs),
+            continue_sensor(connections, erp_jobs),
         ],
-        schedules=[nightly_sweep(connection, day_jobs[connection.name]) for connection in connections],
+        schedules=[
+            *(nightly_sweep(connection, day_jobs[connection.name]) for connection in connections),
+            *([daily_consents(keeper)] if consents else []),
+        ],
         resources={"runtime": RUNTIME},
         executor=dg.in_process_executor,
     )

@@ -9,6 +9,7 @@ import dagster as dg
 
 from bookkeeping.money import Money, total
 from connector_assets.asset_shape import AssetShape, day_asset
+from connector_assets.continuation import note_how_it_ended
 from connector_assets.document_assets import pool_of
 from connector_assets.metadata import SHOWN_ROWS, dashboard_link
 from connector_assets.names import key
@@ -79,7 +80,10 @@ def _open_invoices(connection: Connection) -> dg.AssetsDefinition:
 
 
 def _collections(connection: Connection) -> dg.AssetsDefinition:
-    upstream = (("erp", "open_invoices"), ("erp", "customers"), ("gocardless", "mandates"), ("gocardless", "payments"))
+    upstream = [("erp", "open_invoices"), ("erp", "customers"), ("gocardless", "mandates"), ("gocardless", "payments")]
+    if connection.subscriptions.enabled:
+        # A charge is followed before its invoices are judged, so that none is collected both ways.
+        upstream.append(("gocardless", "subscription_orders"))
     shape = AssetShape(
         key=key(connection.name, "gocardless", "collections"),
         deps=tuple(key(connection.name, room, name) for room, name in upstream),
@@ -94,7 +98,15 @@ def _collections(connection: Connection) -> dg.AssetsDefinition:
     def order(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
         report = collect(runtime, connection, only_new=scope_of(context).only_new)
         context.log.info(report.sentence())
-        return dg.MaterializeResult(metadata=_collection_metadata(runtime, connection, report))
+        ending = note_how_it_ended(
+            context,
+            runtime,
+            connection,
+            "collections",
+            stopped=report.stopped_because,
+            retry_after_s=report.retry_after_s,
+        )
+        return dg.MaterializeResult(metadata=_collection_metadata(runtime, connection, report) | ending)
 
     return day_asset(connection, shape, order)
 

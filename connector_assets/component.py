@@ -17,12 +17,13 @@ from connector_assets.factory import connection_definitions
 from connector_resources.connections.load import COMPONENT_TYPE
 from connector_resources.connections.model import Connection
 from connector_resources.connections.template import connection_template
+from connector_resources.erp.registry import ERPS
 
 
 class ScaffoldOptions(BaseModel):
     """What `dg scaffold defs` may be told of a new connection, as options or as `--json-params`."""
 
-    erp: str = Field(default="visma", description="The ledger: visma or datev.")
+    erp: str = Field(default="visma", description=f"The ledger: {', '.join(sorted(ERPS))}.")
     environment: Literal["live", "sandbox"] = Field(default="sandbox", description="GoCardless environment.")
     time_zone: str = Field(default="Europe/Berlin", description="IANA zone of the company.")
     cut_over: date | None = Field(default=None, description="First day that is posted; default: today.")

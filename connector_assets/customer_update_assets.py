@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from bookkeeping.postings import PostingKind
 from connector_assets.asset_shape import AssetShape, day_asset
 from connector_assets.document_assets import pool_of
 from connector_assets.metadata import document_metadata
 from connector_assets.names import key
 from connector_assets.partitions import scope_of
 from connector_resources.connections.model import Connection
+from connector_resources.customers.registration import KINDS, update_customers
 from connector_resources.erp.registry import erp_kind
 from connector_resources.runtime import Runtime
 
-KINDS = frozenset({PostingKind.GOCARDLESS_CUSTOMER})
 WHAT = {
     "number": "the number each customer has in {label}, in the metadata",
     "details": "the number each customer has in {label}, in the metadata, and what changed there of name, e-mail and address",
@@ -22,11 +21,13 @@ WHAT = {
 
 
 def customer_update_assets(connection: Connection) -> list[dg.AssetsDefinition]:
-    """`gocardless/customer_updates`, where the connection file asks for it (`customers.to_gocardless`)."""
-    told = connection.customers.to_gocardless
-    if told == "off":
+    """`gocardless/customer_updates`, where the connection file asks for it (`customers.to_gocardless`, `register_new`)."""
+    told, registers = connection.customers.to_gocardless, connection.customers.register_new
+    if told == "off" and not registers:
         return []
-    what = WHAT[told].format(label=erp_kind(connection.erp.kind).traits.label)
+    label = erp_kind(connection.erp.kind).traits.label
+    news = [f"of customers that only {label} knows"] if registers else []
+    what = " and ".join([*news, *([WHAT[told].format(label=label)] if told != "off" else [])])
     shape = AssetShape(
         key=key(connection.name, "gocardless", "customer_updates"),
         deps=(key(connection.name, "erp", "customers"),),
@@ -38,8 +39,7 @@ def customer_update_assets(connection: Connection) -> list[dg.AssetsDefinition]:
 
     def post(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
         calls_before = sum(runtime.counter.by_system.values())
-        with runtime.gocardless_target(connection) as target:
-            report = runtime.protocol(connection, target).run(KINDS)
+        report = update_customers(runtime, connection)
         metadata = document_metadata(runtime.store, connection, scope_of(context), KINDS, report)
         metadata["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
         return dg.MaterializeResult(metadata=metadata)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from bookkeeping.postings import ERP_KINDS, PAYOUT_KINDS, PostingKind
+from bookkeeping.postings import ERP_KINDS, PAYOUT_KINDS, SALES_KINDS, PostingKind
 from connector_assets.asset_shape import AssetShape, day_asset
+from connector_assets.continuation import note_how_it_ended
 from connector_assets.metadata import document_metadata
 from connector_assets.names import key
 from connector_assets.partitions import scope_of
@@ -17,7 +18,8 @@ from connector_resources.customers.directory import CustomerDirectory
 from connector_resources.erp.registry import erp_kind
 from connector_resources.runtime import Runtime
 
-CUSTOMER_KINDS = ERP_KINDS - PAYOUT_KINDS
+DOCUMENT_KINDS = ERP_KINDS | SALES_KINDS
+CUSTOMER_KINDS = DOCUMENT_KINDS - PAYOUT_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def document_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     )
     journals = _Documents(
         "payout_journals",
-        ERP_KINDS,
+        DOCUMENT_KINDS,
         (("postings", "payouts"), ("erp", "documents")),
         f"Payouts as journals in {label}, after the receipts they pay out. They wait for the payout proof.",
     )
@@ -85,6 +87,9 @@ def _documents_asset(connection: Connection, documents: _Documents) -> dg.Assets
             report = runtime.protocol(connection, connector).run(documents.kinds, progress=_progress(context))
         metadata = document_metadata(runtime.store, connection, scope_of(context), documents.kinds, report)
         metadata["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
+        metadata |= note_how_it_ended(
+            context, runtime, connection, documents.name, stopped=report.stopped, retry_after_s=report.retry_after_s
+        )
         return dg.MaterializeResult(metadata=metadata)
 
     return day_asset(connection, shape, post)

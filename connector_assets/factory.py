@@ -15,6 +15,7 @@ from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp
 from connector_assets.posting_assets import posting_assets
 from connector_assets.report_assets import report_assets
 from connector_assets.source_assets import source_assets
+from connector_assets.subscription_assets import subscription_assets
 from connector_resources.connections.model import Connection
 from connector_resources.runtime_resource import RUNTIME
 
@@ -46,6 +47,7 @@ def connection_definitions(connection: Connection) -> ConnectionDefinitions:
         *posting_assets(connection),
         *document_assets(connection),
         *customer_update_assets(connection),
+        *subscription_assets(connection),
         *collection_assets(connection),
         *report_assets(connection),
     ]
@@ -66,14 +68,15 @@ def _day_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
 def _erp_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
     names = ("customers", "documents", "payout_journals")
     keys = [key(connection.name, "erp", name) for name in names]
-    keys += [asset.key for asset in (*customer_update_assets(connection), *collection_assets(connection))]
+    ordering = (*customer_update_assets(connection), *subscription_assets(connection), *collection_assets(connection))
+    keys += [asset.key for asset in ordering]
     assets = dg.AssetSelection.assets(*keys)
     return _job(
         connection,
         erp_job_name(connection.name),
         assets.without_checks(),
-        f"Reads {connection.name}'s ERP customers and invoices again, links and aligns them, posts what waited for them, "
-        "and collects what is due.",
+        f"Reads {connection.name}'s ERP customers, invoices and recurring charges again, links and aligns them, posts what "
+        "waited for them, and collects what is due.",
     )
 
 

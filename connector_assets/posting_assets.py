@@ -29,7 +29,7 @@ class _Kind:
 KINDS = (
     _Kind(
         "receipts",
-        (PostingKind.RECEIPT, PostingKind.RECEIPT_REVERSAL),
+        (PostingKind.RECEIPT, PostingKind.RECEIPT_REVERSAL, PostingKind.SALES_INVOICE),
         lambda planner, scope: planner.plan_payments(scope),
         ("payments", "mandates", "customers"),
         "Cash receipts and their reversals. Confirmed: debit clearing, credit the customer. Late failure or chargeback: "

@@ -131,7 +131,12 @@ class RemoteError(ConnectorError):
 
 
 class NotSent(RemoteError):
-    """The request did not take effect (refused before processing, or never left): safe to repeat."""
+    """The request did not take effect (refused before processing, or never left): safe to repeat.
+
+    `retry_after_s` is how long to wait at least, where the remote system or its rules say so.
+    """
+
+    retry_after_s: int = 0
 
 
 class RateLimited(NotSent):

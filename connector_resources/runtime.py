@@ -6,8 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
+from connector_resources.clock import Clock, clock_of, utc_now
 from connector_resources.connections.load import find_connection, load_connections
 from connector_resources.connections.model import Connection
 from connector_resources.erp.building import BuildContext
@@ -24,10 +24,6 @@ from connector_resources.store.vault_key import VaultKey, load_vault_key
 from connector_resources.transport.http_transport import CallCounter
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True)
 class Runtime:
     """Settings, store and connections of this process. Use it as a context manager, or `close` it."""
@@ -36,20 +32,21 @@ class Runtime:
     store: Store
     vault_key: VaultKey
     connections: tuple[Connection, ...]
-    clock: Callable[[], datetime] = utc_now
+    clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     counter: CallCounter = field(default_factory=CallCounter)
 
     @classmethod
-    def open(cls, settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now) -> Runtime:
-        """Open the store (migrating it if needed) and read every connection file.
+    def open(cls, settings: Settings | None = None, *, clock: Clock | None = None) -> Runtime:
+        """Open the store (migrating it if needed) and read every connection file. The clock is that of the settings.
 
-        Raises `BrokenConnectionFile`, `VaultKeyError`.
+        Raises `BrokenConnectionFile`, `VaultKeyError`, `ConfigurationError`.
         """
         settings = settings or Settings()
         settings.root.mkdir(parents=True, exist_ok=True)
         connections = load_connections(settings.connections_dir, settings.components_dir)
         vault_key = load_vault_key(settings)
+        clock = clock or clock_of(settings.sandbox_clock, connections)
         store = Store.open(settings.store_url, clock=clock, vault_key=vault_key)
         store.migrate()
         return cls(settings, store, vault_key, connections, clock)
@@ -86,7 +83,8 @@ class Runtime:
             target.close()
 
     def planner(self, connection: Connection, *, record: bool = True) -> Planner:
-        return Planner(self.store, connection.book_settings, record=record)
+        invoicing = connection.subscriptions.sales_invoices.policy
+        return Planner(self.store, connection.book_settings, record=record, invoicing=invoicing)
 
     def protocol(self, connection: Connection, connector: ErpConnector) -> PostingProtocol:
         return PostingProtocol(self.store, connector, connection.name, Surroundings(self.sleep))

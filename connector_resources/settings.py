@@ -28,6 +28,11 @@ class Settings(BaseSettings):
     dagster_home: Path | None = Field(
         default=None, validation_alias="DAGSTER_HOME", description="Dagster's own home; without it runs are not kept."
     )
+    sandbox_clock: Path | None = Field(
+        default=None,
+        description="File that says by how many seconds the clock stands ahead of the machine's; kept by stand-ins that let "
+        "a month pass in minutes. Refused unless every connection reaches nothing but stand-ins on this machine.",
+    )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @property

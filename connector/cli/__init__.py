@@ -30,8 +30,10 @@ COMMANDS = {
     "sandbox": "connector.cli.sandbox:sandbox",
     "serve": "connector.cli.serve:serve",
     "status": "connector.cli.status:status",
+    "subscriptions": "connector.cli.subscriptions:subscriptions",
     "trace": "connector.cli.trace:trace",
     "trail": "connector.cli.trail:trail",
+    "webhooks": "connector.cli.webhooks:webhooks",
     "withdraw": "connector.cli.held:withdraw",
 }
 

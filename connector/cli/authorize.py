@@ -17,7 +17,7 @@ from connector_resources.transport.loopback import LoopbackCallback
 @click.option("--port", default=8485, show_default=True, help="Loopback port of the registered redirect address.")
 @click.option("--no-browser", is_flag=True, help="Only print the address to open.")
 def authorize(connection: str, system: str, port: int, no_browser: bool) -> None:
-    """Log in at the ERP (DATEV) or at GoCardless (partner apps) and let CONNECTION act for you."""
+    """Log in at the ERP (DATEV, Exact Online) or at GoCardless (partner apps) and let CONNECTION act for you."""
     with runtime() as opened, _listening(port, connection) as callback:
         item = opened.connection(connection)
         begin = erp_authorisation if system == "erp" else partner_authorisation

@@ -14,12 +14,20 @@ from connector.demo.processes import DemoFailed
 
 @click.command(cls=ConnectorCommand)
 @click.option("--home", type=click.Path(path_type=Path), default=Path("demo_home"), show_default=True)
-@click.option("--customers", default=220, show_default=True, help="Customers of each merchant.")
-@click.option("--payments", default=460, show_default=True, help="Payments of each merchant in the month.")
+@click.option(
+    "--customers", default=220, show_default=True, help="Customers of merchants that make their payments themselves."
+)
+@click.option(
+    "--payments",
+    default=460,
+    show_default=True,
+    help="Their payments; other merchants write a sixth as many invoices.",
+)
 @click.option("--summary", type=click.Path(path_type=Path), help="Also write the outcome as JSON to this file.")
 @click.option("--keep-running", is_flag=True, help="Leave the UI and everything else running until Ctrl-C.")
 def demo(home: Path, customers: int, payments: int, summary: Path | None, keep_running: bool) -> None:
-    """Play a month of business into Visma.net and DATEV stand-ins through a real Dagster, and show that the books are right.
+    """Play a month of business into Visma.net, DATEV and Exact Online stand-ins through a real Dagster, and show that the
+    books are right and that no invoice was collected twice.
 
     Exit code 0 only when every payout is proven, nothing is unaccounted for, the trail verifies and the stand-ins' own
     books equal the expected ones.

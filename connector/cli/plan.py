@@ -14,6 +14,9 @@ from connector_resources.collections.overview import why_not
 from connector_resources.collections.run import CollectionReport
 from connector_resources.posting.dry_run import DryRun, dry_run
 from connector_resources.posting.planning import Scope
+from connector_resources.subscriptions.overview import steps
+from connector_resources.subscriptions.overview import why_not as charges_why_not
+from connector_resources.subscriptions.run import SubscriptionReport
 
 
 @click.command(cls=ConnectorCommand)
@@ -47,6 +50,8 @@ def _show(connection: str, planned: DryRun, requests: bool) -> None:
     show_table(
         "Nothing to book", ["posting", "why"], [[c.posting_key, c.nothing_to_book] for c in planned.nothing_to_book]
     )
+    if planned.subscriptions is not None:
+        _show_subscriptions(planned.subscriptions)
     if planned.collections is not None:
         _show_collections(planned.collections)
     for reason in planned.waiting:
@@ -59,6 +64,24 @@ def _show(connection: str, planned: DryRun, requests: bool) -> None:
         for submission in planned.submissions:
             console.print(f"\n{submission.method} {submission.path}  sha256 {submission.sha256}", markup=False)
             console.print(submission.body.decode("utf-8", "replace"), markup=False)
+
+
+def _show_subscriptions(planned: SubscriptionReport) -> None:
+    show_table(
+        "Would be asked of GoCardless for recurring charges",
+        ["what", "charge", "subscription", "amount", "starts", "why"],
+        [
+            [s.what, s.charge, s.subscription, str(s.amount), s.start_on or "", s.why]
+            for s in steps(planned.created, planned.changes, planned.dropped)
+        ],
+    )
+    show_table(
+        "Recurring charges that would not be followed",
+        ["charge", "why", "next step"],
+        [[each.charge, each.reason, each.next_step] for each in charges_why_not(planned.left)],
+    )
+    if planned.why_nothing:
+        console.print(planned.why_nothing, markup=False)
 
 
 def _show_collections(planned: CollectionReport) -> None:
@@ -103,6 +126,28 @@ def _collections_as_json(planned: CollectionReport) -> dict[str, object]:
     }
 
 
+def _subscriptions_as_json(planned: SubscriptionReport) -> dict[str, object]:
+    return {
+        "steps": [
+            {
+                "what": s.what,
+                "charge": s.charge,
+                "subscription": s.subscription,
+                "amount_minor": s.amount.minor,
+                "currency": s.amount.currency,
+                "starts_on": s.start_on,
+                "why": s.why,
+            }
+            for s in steps(planned.created, planned.changes, planned.dropped)
+        ],
+        "not_followed": [
+            {"charge": each.charge, "code": each.code, "reason": each.reason, "next_step": each.next_step}
+            for each in charges_why_not(planned.left)
+        ],
+        "why_nothing": planned.why_nothing,
+    }
+
+
 def _as_json(planned: DryRun) -> dict[str, object]:
     return {
         "postings": [
@@ -142,6 +187,7 @@ def _as_json(planned: DryRun) -> dict[str, object]:
         ],
         "nothing_to_book": [{"posting": c.posting_key, "why": c.nothing_to_book} for c in planned.nothing_to_book],
         "waiting": list(planned.waiting),
+        "subscriptions": _subscriptions_as_json(planned.subscriptions) if planned.subscriptions else None,
         "collections": _collections_as_json(planned.collections) if planned.collections else None,
     }
 

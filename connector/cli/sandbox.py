@@ -18,7 +18,7 @@ def sandbox() -> None:
 @click.option("--customers", default=220, show_default=True, help="Customers of each merchant.")
 @click.option("--payments", default=460, show_default=True, help="Payments of each merchant's month.")
 def up(port: int, play_all: bool, customers: int, payments: int) -> None:
-    """Serve two merchants' GoCardless, a Visma and a DATEV until stopped, and print their addresses."""
+    """Serve three merchants' GoCardless, a Visma, a DATEV and an Exact Online until stopped, and print their addresses."""
     from sandbox.stand_ins import serve_stand_ins
 
     def tell(line: str) -> None:

@@ -39,10 +39,17 @@ class LimitSection(Section):
 class MandateSetupSection(Section):
     """What happens with customers that have no mandate to collect from."""
 
-    mode: Literal["off", "link", "notify"] = Field(
+    mode: Literal["off", "link", "notify", "direct"] = Field(
         default="off",
         description="`link` makes a hosted page for each and shows its address in the report; `notify` also asks GoCardless "
-        "to e-mail the payer, which GoCardless does not offer for every kind of request.",
+        "to e-mail the payer, which GoCardless does not offer for every kind of request; `direct` makes the mandate from the "
+        "account number in the ledger without asking, and a page where that may not be. Only with the payer's authority to "
+        "debit that account through GoCardless, for which you answer, and only where GoCardless has approved it.",
+    )
+    direct_needs_signed_mandate: bool = Field(
+        default=False,
+        description="For `direct`: only where the ledger holds a signed mandate for the account. Where it holds mandates of the "
+        "customer, one of them must be signed and not cancelled in any case.",
     )
     redirect_uri: str = Field(default="", description="Where the payer's browser goes afterwards.")
     exit_uri: str = Field(default="", description="Where the payer's browser goes when the payer gives up.")
@@ -88,12 +95,14 @@ class CollectionsSection(Section):
     @property
     def rules(self) -> CollectionSettings:
         """The same choices as the pure rules take them."""
-        limits = {name: Limits(_minor(each.smallest), _minor(each.largest)) for name, each in self.limits.items()}
+        limits = {
+            name: Limits(minor_units(each.smallest), minor_units(each.largest)) for name, each in self.limits.items()
+        }
         return CollectionSettings(
             window_days=self.window_days,
             credit_notes=self.credit_notes,
-            smallest=_minor(self.smallest),
-            largest=_minor(self.largest),
+            smallest=minor_units(self.smallest),
+            largest=minor_units(self.largest),
             grouped=self.mode == "grouped",
             issued_from=self.issued_from,
             document_types=frozenset(self.document_types),
@@ -107,8 +116,15 @@ class CollectionsSection(Section):
 
     def setup_policy(self, creditor: str | None) -> SetupPolicy:
         section = self.mandate_setup
-        return SetupPolicy(section.mode, section.redirect_uri, section.exit_uri, section.description, creditor or "")
+        return SetupPolicy(
+            section.mode,
+            section.redirect_uri,
+            section.exit_uri,
+            section.description,
+            creditor or "",
+            section.direct_needs_signed_mandate,
+        )
 
 
-def _minor(amount: Decimal | None) -> int | None:
+def minor_units(amount: Decimal | None) -> int | None:
     return None if amount is None else Money.from_major(amount, "EUR").minor

@@ -6,15 +6,18 @@ Credentials are never in the file; the fields that need one hold the name under 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from bookkeeping.customer_rules import CustomerPolicy
+from bookkeeping.matching import EVIDENCE, Evidence
+from bookkeeping.postings import SALES_KINDS
 from bookkeeping.settings import BookSettings
 from connector_resources.connections.collections import CollectionsSection
 from connector_resources.connections.section import Section
+from connector_resources.connections.subscriptions import SubscriptionsSection
 from connector_resources.erp.registry import ErpSettings, erp_kind
 
 CONNECTION_NAME = r"^[a-z][a-z0-9_]{1,39}$"
@@ -82,6 +85,10 @@ class BooksSection(Section):
     rounding: Literal["fee", "rounding_account"] = Field(
         default="fee", description="What absorbs a half minor unit of a payout."
     )
+    partner_income: Literal["other_income", "suspense"] = Field(
+        default="other_income",
+        description="Which account role a partner payout or a revenue share is booked on: suspense leaves it to a person.",
+    )
     closed_through: date | None = Field(
         default=None, description="Last day of the closed periods, if you keep it here."
     )
@@ -106,13 +113,21 @@ class CustomersSection(Section):
         default=("erp_customer",),
         description="Keys of customer metadata that may hold the ERP customer number; the first is the one we write.",
     )
-    match_by: tuple[Literal["link", "metadata", "email", "name"], ...] = Field(
-        default=("link", "metadata", "email", "name"), description="Which matches are believed, strongest first."
+    match_by: tuple[Evidence, ...] = Field(
+        default=EVIDENCE,
+        min_length=1,
+        description="Which evidence makes a GoCardless customer an ERP customer, in the order in which it is tried: the link "
+        "that the ERP stores, a number in the metadata, the same e-mail, the same name. What is left out is not believed.",
     )
     to_gocardless: Literal["off", "number", "details"] = Field(
         default="off",
         description="What GoCardless is told of linked customers: nothing, the ERP customer number (in the metadata), or "
         "also changes of name, e-mail and address made in the ERP.",
+    )
+    register_new: bool = Field(
+        default=False,
+        description="Make every active ERP customer with an e-mail address known at GoCardless, which must have approved that. "
+        "Without it a customer is registered by the page on which it sets up a mandate.",
     )
     to_erp: Literal["link", "details"] = Field(
         default="link",
@@ -124,6 +139,8 @@ class CustomersSection(Section):
     def _has_a_key(self) -> Self:
         if self.to_gocardless != "off" and not self.metadata_keys:
             raise ValueError("to_gocardless needs a key in metadata_keys that holds the ERP customer number")
+        if self.register_new and not self.metadata_keys:
+            raise ValueError("register_new needs a key in metadata_keys that holds the ERP customer number")
         return self
 
     @property
@@ -149,6 +166,15 @@ class WebhookSection(Section):
     )
 
 
+@runtime_checkable
+class HasCreditors(Protocol):
+    """Settings of an ERP with several companies, each with a GoCardless creditor of its own."""
+
+    def creditor_of(self, customer: str) -> str:
+        """The creditor that collects from this ERP customer; "" for a number of no company."""
+        ...
+
+
 class Connection(Section):
     """One connection file."""
 
@@ -162,13 +188,31 @@ class Connection(Section):
     polling: PollingSection = PollingSection()
     webhook: WebhookSection = WebhookSection()
     collections: CollectionsSection = CollectionsSection()
+    subscriptions: SubscriptionsSection = SubscriptionsSection()
 
     @model_validator(mode="after")
     def _collects_only_where_it_can(self) -> Self:
         traits = erp_kind(self.erp.kind).traits
         if self.collections.enabled and not traits.collects:
             raise ValueError(f"collections.enabled: invoices of {traits.label} cannot be collected; leave it out")
+        if self.collections.mandate_setup.mode == "direct" and not traits.knows_bank_details:
+            raise ValueError(f"collections.mandate_setup.mode: {traits.label} tells no account numbers; choose link")
         return self
+
+    @model_validator(mode="after")
+    def _subscribes_only_where_it_can(self) -> Self:
+        traits = erp_kind(self.erp.kind).traits
+        if self.subscriptions.enabled and not traits.subscribes:
+            raise ValueError(f"subscriptions.enabled: {traits.label} has no recurring charges to follow; leave it out")
+        if self.subscriptions.sales_invoices.write != "none" and not traits.kinds >= SALES_KINDS:
+            raise ValueError(f"subscriptions.sales_invoices: {traits.label} takes no invoices from here; leave it out")
+        return self
+
+    def creditor_of(self, customer: str) -> str:
+        """The GoCardless creditor that collects from an ERP customer; "" where the account has but one."""
+        if isinstance(self.erp, HasCreditors):
+            return self.erp.creditor_of(customer)
+        return self.gocardless.creditor or ""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -188,4 +232,5 @@ class Connection(Section):
             rounding=books.rounding,
             closed_through=books.closed_through,
             closed_period=books.closed_period,
+            partner_income=books.partner_income,
         )

@@ -78,7 +78,7 @@ def test_the_component_is_loaded_with_sensors_and_schedule(project: Copy) -> Non
     assert "acme/erp/documents" in names["assets"]
     assert names["jobs"] == {"acme_day", "acme_erp"}
     assert names["schedules"] == {"acme_sweep"}
-    assert names["sensors"] == {"erp_poll", "event_poll", "webhook_drop"}
+    assert names["sensors"] == {"continue_stopped", "erp_poll", "event_poll", "webhook_drop"}
 
 
 def test_dagster_itself_validates_the_workspace(project: Copy) -> None:

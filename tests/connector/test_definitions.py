@@ -72,8 +72,19 @@ def test_a_connection_has_these_definitions(tmp_path: Path, monkeypatch: pytest.
     assert {key.name: "/".join(key.asset_key.path[1:]) for key in graph.asset_check_keys} == CHECKS
     assert {key.name for key in graph.asset_check_keys if graph.get(key).blocking} == BLOCKING
     assert _jobs(repository) == ["first_day", "first_erp"]
-    assert sorted(sensor.name for sensor in repository.sensor_defs) == ["erp_poll", "event_poll", "webhook_drop"]
+    assert sorted(sensor.name for sensor in repository.sensor_defs) == [
+        "continue_stopped",
+        "erp_poll",
+        "event_poll",
+        "webhook_drop",
+    ]
     assert [schedule.name for schedule in repository.schedule_defs] == ["first_sweep"]
+
+
+def test_a_connection_that_lives_by_a_consent_has_it_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = _load(tmp_path, monkeypatch, ("first", "exact_online"), ("second", "visma"))
+    assert _jobs(repository) == ["consents", "first_day", "first_erp", "second_day", "second_erp"]
+    assert sorted(each.name for each in repository.schedule_defs) == ["consents_daily", "first_sweep", "second_sweep"]
 
 
 def test_every_signal_is_on_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +98,7 @@ def test_many_connections_share_the_sensors(tmp_path: Path, monkeypatch: pytest.
 
     assert len(list(repository.asset_graph.get_all_asset_keys())) == 3 * 16
     assert _jobs(repository) == ["one_day", "one_erp", "three_day", "three_erp", "two_day", "two_erp"]
-    assert len(list(repository.sensor_defs)) == 3
+    assert len(list(repository.sensor_defs)) == 4
     assert sorted(schedule.name for schedule in repository.schedule_defs) == ["one_sweep", "three_sweep", "two_sweep"]
 
 

@@ -48,7 +48,7 @@ from connector_resources.erp.visma.readback import DocumentReader, Ref, Standing
 from connector_resources.erp.visma.sending import Sender
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS
-from connector_resources.erp.visma.wire import CustomerRow
+from connector_resources.erp.visma.wire import CustomerRow, OrganizationRow
 
 #: up to so many customers are read one by one, with their invoices; more are read with the whole list.
 FEW_CUSTOMERS = 5
@@ -80,7 +80,7 @@ class VismaConnector:
         self._sender = Sender(client, self._reader, self._renewed, connection=connection, clock=clock)
         self._exchange = ExchangeReader(self._reader, settings, books)
         self._snapshot = Snapshot()
-        self._base_currency = ""
+        self._organization: OrganizationRow | None = None
         self._has_periods = False
         #: converted payouts that were read back: the protocol does not tell of them again.
         self._unfinished: list[Posting] = []
@@ -101,9 +101,8 @@ class VismaConnector:
 
         Raises `WrongCompany`, `NotSent`, `BadAnswer`.
         """
+        base_currency = self._company().base_currency
         if not self._has_periods:
-            company = checks.require_company(self._client, self._settings, self._connection)
-            self._base_currency = company.base_currency
             self._snapshot.calendar = Calendar(self._client.periods())
             self._has_periods = True
         payers = {_customer_of(each) for each in postings if each.kind is PostingKind.RECEIPT} - {""}
@@ -112,8 +111,14 @@ class VismaConnector:
         wanted = {_customer_of(each) for each in postings if self._changes_customer(each)} - {""}
         self._read_customers(wanted)
         converted = [each for each in (*postings, *self._unfinished) if is_converted(each)]
-        self._snapshot.exchanges |= self._exchange.read(converted, self._base_currency)
+        self._snapshot.exchanges |= self._exchange.read(converted, base_currency)
         self._unfinished = []
+
+    def _company(self) -> OrganizationRow:
+        """Read once. Raises `WrongCompany`, `NotSent`, `BadAnswer`."""
+        if self._organization is None:
+            self._organization = checks.require_company(self._client, self._settings, self._connection)
+        return self._organization
 
     def _changes_customer(self, posting: Posting) -> bool:
         is_details = posting.kind is PostingKind.CUSTOMER and bool(changed_details(posting))
@@ -186,7 +191,7 @@ class VismaConnector:
             # The document to be voided belongs to another posting, whose reference may have a suffix.
             expected = replace(expected, reference="")
         differences = expected.differences(standing)
-        differences += self._exchange.differences(work.posting, planned.step, standing)
+        differences += self._exchange_differences(work.posting, planned.step, standing)
         if differences:
             return _changed(planned, f"{sent.kind} {sent.number} was changed: {'; '.join(differences)}")
         return standing.etag
@@ -237,7 +242,7 @@ class VismaConnector:
         if standing is None:
             return Mismatch(f"{what} is not in Visma any more.", "Look for it there; withdraw or release the posting.")
         differences = expected_of(request.work, request.step).differences(standing)
-        differences += self._exchange.differences(request.work.posting, request.step, standing)
+        differences += self._exchange_differences(request.work.posting, request.step, standing)
         if request.step.startswith("release"):
             if not standing.is_released:
                 differences.append(f"it is {standing.status}, not released")
@@ -249,6 +254,11 @@ class VismaConnector:
             todo = "Correct it in Visma, or void it and withdraw the posting; then release the posting."
             return Mismatch(f"{what}: {'; '.join(differences)}.", todo)
         return Verified(standing.document())
+
+    def _exchange_differences(self, posting: Posting, step: str, standing: Standing) -> list[str]:
+        if not is_converted(posting):
+            return []
+        return self._exchange.differences(posting, step, standing, self._company().base_currency)
 
     def _read_written_customers(self, numbers: Sequence[str]) -> None:
         """Few one by one; many by the list of what changed since the newest stamp we had seen before we wrote."""

@@ -7,7 +7,7 @@ transit account in the base currency is the exchange difference, and a journal o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from bookkeeping.postings import AccountRole, Posting, Side
 from connector_resources.erp.contract import Document
 from connector_resources.erp.payout_books import StoredBooks, movements
 from connector_resources.erp.visma import journals
-from connector_resources.erp.visma.documents import CREDIT_NOTE, CUSTOMER, JOURNAL, ZERO, day_of, money
+from connector_resources.erp.visma.documents import CREDIT_NOTE, JOURNAL, ZERO, day_of, money
 from connector_resources.erp.visma.journals import Batch
 from connector_resources.erp.visma.readback import DocumentReader, Standing
 from connector_resources.erp.visma.settings import VismaSettings
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RATE_STEP = Decimal("0.00000001")
 #: how many rates on each side of the quotient are tried; neighbours differ by a fraction of the smallest unit.
 RATE_TRIES = 60
+NOT_OURS = "what its payments were booked at is not known to this connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,58 +52,61 @@ class ExchangeReader:
         self._reader = reader
         self._settings = settings
         self._books = books
-        #: of payouts whose clearing journal was sent, by posting key: what it has to take off.
+        #: by posting key, once it could be told: by how much a payout's items raised the clearing account.
         self._raised: dict[str, Money] = {}
-        self._base_currency = ""
 
     def read(self, payouts: Sequence[Posting], base_currency: str) -> dict[str, Exchange]:
         """By posting key. Raises `NotSent`, `BadAnswer`."""
-        self._base_currency = base_currency
-        booked = self._books.rows([each.subject for each in payouts]) if payouts else {}
-        return {each.key: self._read(each, _documents(booked.get(each.subject, ()), each)) for each in payouts}
+        if not base_currency:
+            return {each.key: Exchange(unknown="Visma names no base currency of the company") for each in payouts}
+        return {each.key: self._read(each, self._documents(each), base_currency) for each in payouts}
 
-    def differences(self, posting: Posting, step: str, standing: Standing) -> list[str]:
+    def differences(self, payout: Posting, step: str, standing: Standing, base_currency: str) -> list[str]:
         """How the base amounts of a converted payout's journal differ from what they must be, as phrases.
 
         Raises `NotSent`, `BadAnswer`.
         """
-        if not journals.is_converted(posting) or not self._base_currency:
+        if not base_currency:
             return []
         name = step.removeprefix("release_")
-        if name == journals.batches(posting)[0].step and self._settings.fx_difference == "hold":
-            raised = self._items_raised(posting)
-            left = (
-                raised + self._moved(AccountRole.CLEARING, posting, [standing]) if isinstance(raised, Money) else None
-            )
-            return [f"it leaves {left} on clearing"] if left else []
         if name == journals.DIFFERENCE_STEP:
-            rows = self._books.rows([posting.subject]).get(posting.subject, ())
-            left = self._left(posting, _documents(rows, posting), standing)
-            return [f"{left} stay on the FX transit account"] if left else []
-        return []
+            left = self._left(payout, self._documents(payout), base_currency, standing)
+            return [f"it leaves {left} on the FX transit account"] if left else []
+        clearing = _foreign_clearing(payout, base_currency)
+        if clearing is None or name != clearing.step or self._settings.fx_difference == "leave_open":
+            return []
+        raised = self._items_raised(payout, base_currency)
+        if isinstance(raised, str):
+            return [raised]
+        left = raised + self._moved(AccountRole.CLEARING, payout, [standing], base_currency)
+        return [f"it leaves {left} on clearing"] if left else []
+
+    def _documents(self, payout: Posting) -> dict[str, Document]:
+        """Step -> document of the payout itself."""
+        rows = self._books.rows([payout.subject])[payout.subject]
+        return {step.step: step.document for row in rows if row.posting.key == payout.key for step in row.documents}
 
     # --- the two amounts ---------------------------------------------------------------------------------------------
 
-    def _read(self, payout: Posting, done: dict[str, Document]) -> Exchange:
-        if not self._base_currency:
-            return Exchange(unknown="Visma does not say what the base currency of the company is")
-        clearing = journals.batches(payout)[0]
+    def _read(self, payout: Posting, done: Mapping[str, Document], base_currency: str) -> Exchange:
+        if journals.DIFFERENCE_STEP in done:
+            return Exchange()
         missing = [each.step for each in journals.in_order(payout) if each.step not in done]
         if not missing:
-            return Exchange(left=self._left(payout, done))
-        if clearing.currency == self._base_currency or clearing.step not in missing:
+            return Exchange(left=self._left(payout, done, base_currency))
+        clearing = _foreign_clearing(payout, base_currency)
+        if clearing is None or clearing.step not in missing:
             return Exchange()
-        moved = self._moving(payout)
-        if moved is None:
-            return Exchange(unknown="what its payments were booked at is not known to this connection")
         if missing != [clearing.step]:
-            return Exchange()
-        raised = self._items_raised(payout)
+            # Too early to ask for more: payments of the same run are not booked yet.
+            return Exchange(unknown="" if self._moving(payout) is not None else NOT_OURS)
+        raised = self._items_raised(payout, base_currency)
         return Exchange(unknown=raised) if isinstance(raised, str) else Exchange(raised)
 
-    def _left(self, payout: Posting, done: dict[str, Document], *also: Standing) -> Money:
+    def _left(self, payout: Posting, done: Mapping[str, Document], base_currency: str, *also: Standing) -> Money:
         parts = [done[each.step] for each in journals.batches(payout) if each.step in done]
-        return self._moved(AccountRole.FX_TRANSIT, payout, [*self._standings(parts).values(), *also])
+        standings = [*self._standings(parts).values(), *also]
+        return self._moved(AccountRole.FX_TRANSIT, payout, standings, base_currency)
 
     def _moving(self, payout: Posting) -> list[LedgerRow] | None:
         """The newest row of each payment or refund that the payout moved; None when one is not of this connection."""
@@ -119,41 +123,42 @@ class ExchangeReader:
             found.append(rows[-1])
         return found
 
-    def _items_raised(self, payout: Posting) -> Money | str:
+    def _items_raised(self, payout: Posting, base_currency: str) -> Money | str:
         """By how much the payout's items raised the clearing account; in words why that cannot be told."""
         if payout.key in self._raised:
             return self._raised[payout.key]
         moving = self._moving(payout)
         if moving is None:
-            return "what its payments were booked at is not known to this connection"
-        waiting = [row.posting.subject for row in moving if not any(_entries(row))]
+            return NOT_OURS
+        waiting = [row.posting.subject for row in moving if not _entries(row)]
         if waiting:
             return f"{waiting[0]} is not booked yet"
-        cleared = -_cleared(payout)
-        collected = total([_cleared(row.posting) for row in moving], cleared.currency)
+        cleared = -_raised_clearing(payout)
+        collected = total([_raised_clearing(row.posting) for row in moving], cleared.currency)
         if collected != cleared:
-            return f"its payments come to {collected}, and {cleared} are cleared"
+            return f"its payments come to {collected}, and it clears {cleared}"
         standings = self._standings([document for row in moving for document in _entries(row)])
-        raised: list[Money] = []
+        amounts: list[Money] = []
         for row in moving:
-            found = [standings.get((each.kind, each.number)) for each in _entries(row)]
-            if None in found:
-                return f"a document of {row.posting.subject} is not in Visma any more"
-            raised += [self._raised_by(row.posting, each) for each in found if each is not None]
-        self._raised[payout.key] = total(raised, self._base_currency)
+            for each in _entries(row):
+                standing = standings.get((each.kind, each.number))
+                if standing is None:
+                    return f"{each.kind} {each.number} of {row.posting.subject} is not in Visma any more"
+                amounts.append(self._raised_by(row.posting, standing, base_currency))
+        self._raised[payout.key] = total(amounts, base_currency)
         return self._raised[payout.key]
 
-    def _raised_by(self, posting: Posting, standing: Standing) -> Money:
+    def _raised_by(self, posting: Posting, standing: Standing, base_currency: str) -> Money:
         if standing.kind == JOURNAL:
-            return self._moved(AccountRole.CLEARING, posting, [standing])
-        amount = money(standing.base, self._base_currency)
-        return amount if _cleared(posting).minor > 0 else -amount
+            return self._moved(AccountRole.CLEARING, posting, [standing], base_currency)
+        amount = money(standing.base, base_currency)
+        return amount if _raised_clearing(posting).minor > 0 else -amount
 
-    def _moved(self, role: AccountRole, posting: Posting, standings: Iterable[Standing]) -> Money:
+    def _moved(self, role: AccountRole, posting: Posting, standings: Iterable[Standing], base_currency: str) -> Money:
         """By how much these journals raised the account on which `posting` books a role."""
         number = next(journals.account_of(line, self._settings) for line in posting.lines if line.role is role)
         amounts = [amount for each in standings for account, amount in each.moved if account == number]
-        return money(sum(amounts, ZERO), self._base_currency)
+        return money(sum(amounts, ZERO), base_currency)
 
     def _standings(self, wanted: Sequence[Document]) -> dict[tuple[str, str], Standing]:
         return self._reader.read({(x.kind, x.number): day_of(x.details.get("date", "")) for x in wanted})
@@ -171,8 +176,8 @@ def clearing_rate(batch: Batch, raised: Money, settings: VismaSettings) -> Decim
     quotient = -raised.major / net
     divides = settings.exchange_rate == "divide"
     start = 1 / quotient if divides else quotient
-    # A tenth of a minor unit on the largest line.
-    width = (abs(-raised.major / net) / max(abs(each) for each in amounts) / abs(raised.minor)) * abs(net) / 10
+    # A tenth of the smallest unit on the largest line.
+    width = Money(1, raised.currency).major / 10 / max(abs(each) for each in amounts)
     step = max(RATE_STEP, width * start * start if divides else width)
     for position in range(2 * RATE_TRIES + 1):
         offset = step * ((position + 1) // 2) * (1 if position % 2 else -1)
@@ -190,18 +195,20 @@ def _signed(side: Side, amount: Money) -> Decimal:
     return amount.major if side is Side.DEBIT else -amount.major
 
 
-def _cleared(posting: Posting) -> Money:
+def _raised_clearing(posting: Posting) -> Money:
     """By how much a posting raises the clearing account, in the currency that was collected."""
     lines = [line for line in posting.lines if line.role is AccountRole.CLEARING]
     return total([x.amount if x.side is Side.DEBIT else -x.amount for x in lines], lines[0].amount.currency)
 
 
-def _documents(rows: Sequence[LedgerRow], payout: Posting) -> dict[str, Document]:
-    """Step -> document of the payout itself."""
-    return {step.step: step.document for row in rows if row.posting.key == payout.key for step in row.documents}
+def _foreign_clearing(payout: Posting, base_currency: str) -> Batch | None:
+    """The batch with the clearing account, if that is kept in a foreign currency."""
+    found = (x for x in journals.batches(payout) if any(y.role is AccountRole.CLEARING for y in x.lines))
+    batch = next(found, None)
+    return batch if batch is not None and batch.currency != base_currency else None
 
 
-def _entries(row: LedgerRow) -> Iterator[Document]:
+def _entries(row: LedgerRow) -> tuple[Document, ...]:
     """The documents of a posting that moved money, each once; the credit note of a refund moves none."""
     found = {(x.document.kind, x.document.number): x.document for x in row.documents}
-    return (each for each in found.values() if each.kind not in (CREDIT_NOTE, CUSTOMER))
+    return tuple(each for each in found.values() if each.kind != CREDIT_NOTE)

@@ -287,7 +287,7 @@ class _Desk:
         exchange = self.snapshot.exchanges[posting.key]
         if exchange.unknown and self.settings.fx_difference == "hold":
             raise self._difference_unknown(posting, exchange.unknown)
-        if exchange.raised is None or batch.step != journals.batches(posting)[0].step:
+        if not exchange.raised or batch.step != journals.batches(posting)[0].step:
             return None
         rate = clearing_rate(batch, exchange.raised, self.settings)
         if rate is None and self.settings.fx_difference == "hold":

@@ -1,0 +1,89 @@
+"""The continuation sensor: a run that had to stop is followed by one that goes on, when its wait is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from connector_assets.factory import connection_definitions
+from connector_assets.names import CONNECTION_TAG
+from connector_resources.posting.continuing import ASK_AGAIN, WAITS, Continuations
+from sensors.continue_sensor import continue_sensor
+
+
+@pytest.fixture
+def desk(tmp_path: Path, open_home: Any, say: SimpleNamespace) -> Iterator[SimpleNamespace]:
+    """`tick` evaluates the sensor once; `stop` is what a run that had to stop leaves."""
+    documents = {"nordic": say.document(), "german": say.document(erp=say.datev_section("https://datev.example"))}
+    with open_home(tmp_path, documents) as runtime, dg.DagsterInstance.ephemeral() as instance:
+        made = [connection_definitions(connection) for connection in runtime.connections]
+        sensor = continue_sensor(runtime.connections, [item.erp_job for item in made])
+        definitions = dg.Definitions.merge(dg.Definitions(sensors=[sensor]), *[i.as_definitions() for i in made])
+        state = SimpleNamespace(now=say.NOON)
+        runtime.clock = lambda: state.now
+
+        def tick() -> list[dg.RunRequest]:
+            with dg.build_sensor_context(
+                instance=instance, resources={"runtime": runtime}, definitions=definitions
+            ) as context:
+                return list(sensor.evaluate_tick(context).run_requests)
+
+        def stop(connection: str, step: str = "documents", run: str = "one") -> Continuations:
+            waiting = Continuations(runtime.store.marks, connection)
+            waiting.stopped(step, reason="quota", retry_after_s=0, run=run, now=state.now)
+            return waiting
+
+        yield SimpleNamespace(tick=tick, stop=stop, state=state, instance=instance, made=made)
+
+
+def test_a_stopped_connection_gets_one_run_when_its_wait_is_over(desk: SimpleNamespace) -> None:
+    desk.stop("german")
+    assert desk.tick() == []
+    desk.state.now += WAITS[0]
+
+    (request,) = desk.tick()
+
+    assert (request.job_name, request.partition_key) == ("german_erp", "2026-06-03")
+    assert request.tags[CONNECTION_TAG] == "german"
+    assert desk.tick() == []
+
+
+def test_what_came_to_its_end_meanwhile_gets_none(desk: SimpleNamespace) -> None:
+    desk.stop("nordic").ended("documents")
+    desk.state.now += timedelta(days=1)
+    assert desk.tick() == []
+
+
+def test_one_run_goes_on_with_every_step_of_a_connection(desk: SimpleNamespace) -> None:
+    desk.stop("nordic")
+    desk.stop("nordic", "collections")
+    desk.stop("german")
+    desk.state.now += WAITS[0]
+    assert sorted(request.job_name or "" for request in desk.tick()) == ["german_erp", "nordic_erp"]
+    assert desk.tick() == []
+
+
+def test_a_run_that_did_not_come_as_far_is_asked_for_again_under_another_key(desk: SimpleNamespace) -> None:
+    desk.stop("nordic")
+    desk.state.now += WAITS[0]
+    (first,) = desk.tick()
+    desk.state.now += ASK_AGAIN
+    (second,) = desk.tick()
+    assert first.run_key != second.run_key
+
+
+def test_while_a_run_of_the_connection_is_on_its_way_it_waits(desk: SimpleNamespace) -> None:
+    desk.stop("nordic")
+    desk.state.now += WAITS[0]
+    made = next(item for item in desk.made if item.connection.name == "nordic")
+    job = made.as_definitions().resolve_job_def("nordic_day")
+    run = desk.instance.create_run_for_job(job, tags={CONNECTION_TAG: "nordic"}, status=dg.DagsterRunStatus.STARTED)
+    assert desk.tick() == []
+    desk.instance.delete_run(run.run_id)
+    assert len(desk.tick()) == 1

@@ -31,11 +31,15 @@ KINDS = (
 
 @dataclass(slots=True)
 class Fault:
-    """One queued fault. `path` is a regular expression searched in the request path; `skip` lets that many pass first."""
+    """One queued fault. `path` is a regular expression searched in the request path; `skip` lets that many pass first.
+
+    `containing` is a text that the request's body must contain; empty, any body is met.
+    """
 
     kind: str
     method: str = ".*"
     path: str = ".*"
+    containing: str = ""
     times: int = 1
     skip: int = 0
     status: int = 502
@@ -56,6 +60,8 @@ class FaultLayer:
         self.queued: list[Fault] = []
         #: every request seen, as (method, path): the call budgets are read from here.
         self.requests: list[tuple[str, str]] = []
+        #: requests that are being processed now, also those whose client has given up.
+        self.under_way = 0
 
     def add(self, fault: Fault) -> None:
         self.queued.append(fault)
@@ -68,15 +74,27 @@ class FaultLayer:
             await self.app(scope, receive, send)
             return
         self.requests.append((scope["method"], scope["path"]))
-        fault = self._matching(scope["method"], scope["path"])
+        self.under_way += 1
+        try:
+            await self._pass_on(scope, receive, send)
+        finally:
+            self.under_way -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        if any(fault.containing for fault in self.queued):
+            body = await _whole_body(receive)
+            receive = _again(body, receive)
+        fault = self._matching(scope["method"], scope["path"], body)
         if fault is None:
             await self.app(scope, receive, send)
         else:
             await _break(self.app, fault, scope, receive, send)
 
-    def _matching(self, method: str, path: str) -> Fault | None:
+    def _matching(self, method: str, path: str, body: bytes) -> Fault | None:
         for fault in self.queued:
-            if re.fullmatch(fault.method, method) and re.search(fault.path, path):
+            is_meant = re.fullmatch(fault.method, method) and re.search(fault.path, path)
+            if is_meant and fault.containing.encode() in body:
                 if fault.skip:
                     fault.skip -= 1
                     continue
@@ -85,6 +103,25 @@ class FaultLayer:
                     self.queued.remove(fault)
                 return fault
         return None
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive` as it was before the body was read from it."""
+    rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return again
 
 
 async def _break(app: ASGIApp, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory
 from connector_resources.erp.building import BuildContext
 from connector_resources.erp.datev.resource import oauth_client, token_shelf, token_transport
+from connector_resources.erp.exact_online.authorisation import authorise as authorise_exact_online
 from connector_resources.gocardless.reading import Reader
 from connector_resources.posting.planning import Scope
 from connector_resources.posting.protocol import PostingReport
@@ -31,9 +32,19 @@ from sandbox.clock import SandboxClock
 from sandbox.datev.app import DatevApp
 from sandbox.datev.app import create_app as create_datev
 from sandbox.datev.datacentre import DataCentre
+from sandbox.exact_online.app import ExactOnlineSandbox
+from sandbox.exact_online.app import create_app as create_exact_online
+from sandbox.exact_online.division import Division
 from sandbox.gocardless.app import create_app as create_gocardless
 from sandbox.gocardless.world import READ_WRITE_TOKEN, World
 from sandbox.gocardless.world import Settings as GoCardlessSettings
+from sandbox.ifs_cloud.app import IfsCloudSandbox
+from sandbox.ifs_cloud.app import create_app as create_ifs_cloud
+from sandbox.ifs_cloud.switches import Switches as IfsCloudSwitches
+from sandbox.ifs_cloud.tenant import Tenant
+from sandbox.sage300.app import Sage300Sandbox
+from sandbox.sage300.app import create_app as create_sage300
+from sandbox.sage300.company import Company as Sage300Company
 from sandbox.serve import running
 from sandbox.visma.app import VismaSandbox
 from sandbox.visma.app import create_app as create_visma
@@ -43,6 +54,7 @@ DAY = date(2026, 6, 3)
 MORNING = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
 EVENING = datetime(2026, 6, 3, 21, 0, tzinfo=UTC)
 WEBHOOK_SECRET = "test-webhook-secret"
+EXACT_ONLINE_REDIRECT = "http://127.0.0.1:8123/callback"
 
 BOOKS = {"time_zone": "Europe/Oslo", "cut_over": "2026-06-01"}
 
@@ -99,6 +111,91 @@ def datev_section(address: str) -> dict[str, Any]:
     }
 
 
+def exact_online_section(address: str) -> dict[str, Any]:
+    """The ERP section of a connection to the stand-in's division with its standard chart."""
+    return {
+        "kind": "exact_online",
+        "base_url": address,
+        "currencies": {
+            "EUR": {"bank_journal": "23", "clearing_account": "1230", "transit_account": "2000"},
+            "GBP": {"bank_journal": "24", "clearing_account": "1231", "transit_account": "2000"},
+        },
+        "accounts": {
+            "receivable": "1300",
+            "fees": "4500",
+            "surcharges": "4500",
+            "partner_fees": "4500",
+            "input_vat": "1510",
+            "suspense": "2990",
+            "sales_returns": "8000",
+            "payout_transit": "2990",
+            "fx_transit": "2010",
+            "fx_difference": "9500",
+            "rounding": "9510",
+            "other_income": "8000",
+        },
+        "general_journal": "90",
+        "sales_journal": "70",
+    }
+
+
+def ifs_cloud_section(address: str, creditor: str) -> dict[str, Any]:
+    """The ERP section of a connection to company 10 of the stand-in's tenant with its standard chart."""
+    return {
+        "kind": "ifs_cloud",
+        "base_url": address,
+        "realm": "acmeprod",
+        "companies": {
+            "10": {
+                "creditor": creditor,
+                "user_group": "AC",
+                "currencies": {
+                    "EUR": {"cash_account": "GCEUR", "clearing_account": "1940", "bank_account": "1930"},
+                    "GBP": {"cash_account": "GCGBP", "clearing_account": "1941", "bank_account": "1930"},
+                },
+                "accounts": {
+                    "fees": "6570",
+                    "input_vat": "2641",
+                    "suspense": "2999",
+                    "payout_transit": "2990",
+                    "fx_difference": "3960",
+                    "other_income": "3010",
+                },
+            }
+        },
+    }
+
+
+def sage300_section(address: str) -> dict[str, Any]:
+    """The ERP section of a connection to the stand-in's company, which posts its batches itself."""
+    return {
+        "kind": "sage300",
+        "base_url": f"{address}/Sage300WebApi",
+        "company": "SAMLTD",
+        "mode": "ar_receipts",
+        "post_mode": "post",
+        "currencies": {
+            "EUR": {"bank_code": "GCEUR", "clearing_account": "1099", "bank_account": "1020"},
+            "GBP": {"bank_code": "GCGBP", "clearing_account": "1098", "bank_account": "1025"},
+        },
+        "accounts": {
+            "receivable": "1100",
+            "fees": "6115",
+            "input_vat": "2150",
+            "suspense": "9999",
+            "sales_returns": "4090",
+            "payout_transit": "9999",
+            "fx_difference": "7100",
+            "other_income": "4010-100",
+            "revenue": "4010-100",
+        },
+        "no_tax_group": "NOTAX",
+        "refund_tax_group": "NOTAX",
+        "invoice_tax_group": "NOTAX",
+        "optional_fields": {"bank_account": None},
+    }
+
+
 @dataclass(slots=True)
 class Installation:
     """One connection with its stand-ins. `runtime` is open; `home` holds its connection file, key and database."""
@@ -108,7 +205,7 @@ class Installation:
     connection: Connection
     world: World
     gocardless: Any
-    erp: VismaSandbox | DatevApp
+    erp: VismaSandbox | DatevApp | ExactOnlineSandbox | Sage300Sandbox | IfsCloudSandbox
     naps: list[float] = field(default_factory=list)
 
     def read(self, scope: Scope) -> None:
@@ -207,6 +304,99 @@ def datev_installation(
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
+@contextlib.contextmanager
+def exact_online_installation(
+    home: Path,
+    world: World,
+    division: Division,
+    *,
+    database_url: str | None = None,
+    erp_settings: dict[str, Any] | None = None,
+    **overrides: Any,
+) -> Iterator[Installation]:
+    """A connection called `polder` between `world` and `division`, with a person's consent already given.
+
+    Its waits move the world's clock: the division counts calls by the minute.
+    """
+    gocardless, erp = create_gocardless(world), create_exact_online(division)
+    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+        document = {
+            "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
+            "books": {**BOOKS, "time_zone": "Europe/Amsterdam"},
+            "customers": {"metadata_keys": ["customer_number", "erp_customer"]},
+            "erp": {**exact_online_section(erp_address), **(erp_settings or {})},
+            **overrides,
+        }
+        credentials = {
+            "exact_client_id": "3f0c1c5e-8a51-4a3a-9f0e-0a4d0f5b7a11",
+            "exact_client_secret": "sandbox-secret",
+        }
+        clock = world.clock.now
+        with _open(home, "polder", document, credentials, database_url, clock) as (runtime, connection, naps):
+
+            def sleep(seconds: float) -> None:
+                naps.append(seconds)
+                world.clock.advance(timedelta(seconds=seconds))
+
+            runtime.sleep = sleep
+            begun = authorise_exact_online(connection.erp, runtime.context(connection), EXACT_ONLINE_REDIRECT)
+            page = requests.get(begun.url, allow_redirects=False, timeout=10)
+            begun.complete(page.headers["location"])
+            yield Installation(home, runtime, connection, world, gocardless, erp, naps)
+
+
+@contextlib.contextmanager
+def sage300_installation(
+    home: Path,
+    world: World,
+    company: Sage300Company,
+    *,
+    database_url: str | None = None,
+    erp_settings: dict[str, Any] | None = None,
+    **overrides: Any,
+) -> Iterator[Installation]:
+    """A connection called `harbour` between `world` and `company`, in mode ar_receipts unless the settings say otherwise."""
+    gocardless, erp = create_gocardless(world), create_sage300(company)
+    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+        document = {
+            "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
+            "books": {**BOOKS, "time_zone": "Europe/Amsterdam"},
+            "customers": {"metadata_keys": ["customer_number", "erp_customer"]},
+            "erp": {**sage300_section(erp_address), **(erp_settings or {})},
+            **overrides,
+        }
+        credentials = {"sage300_username": company.user_id, "sage300_password": "Gocard1ess!"}
+        clock = world.clock.now
+        with _open(home, "harbour", document, credentials, database_url, clock) as (runtime, connection, naps):
+            yield Installation(home, runtime, connection, world, gocardless, erp, naps)
+
+
+@contextlib.contextmanager
+def ifs_cloud_installation(
+    home: Path,
+    world: World,
+    tenant: Tenant,
+    *,
+    database_url: str | None = None,
+    erp_settings: dict[str, Any] | None = None,
+    **overrides: Any,
+) -> Iterator[Installation]:
+    """A connection called `enterprise` between `world` and company 10 of `tenant`."""
+    gocardless, erp = create_gocardless(world), create_ifs_cloud(tenant)
+    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+        creditor = world.creditors.ordered[0].id
+        document = {
+            "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
+            "books": {**BOOKS, "time_zone": "Europe/Stockholm"},
+            "erp": {**ifs_cloud_section(erp_address, creditor), **(erp_settings or {})},
+            **overrides,
+        }
+        credentials = {"ifs_client_id": "gc_connector", "ifs_client_secret": "sandbox-secret"}
+        clock = world.clock.now
+        with _open(home, "enterprise", document, credentials, database_url, clock) as (runtime, connection, naps):
+            yield Installation(home, runtime, connection, world, gocardless, erp, naps)
+
+
 def _consent(runtime: Runtime, connection: Connection) -> None:
     """What `connector authorize` does, with the stand-in's page answering by itself."""
     books = connection.book_settings
@@ -257,6 +447,53 @@ def evening_company(customers: int = 0, clock: SandboxClock | None = None) -> Co
     return company
 
 
+def evening_division(customers: int = 0, clock: SandboxClock | None = None) -> Division:
+    """An Exact Online division with the standard chart and the customers 10001… that the loader's payments name.
+
+    Each has a bank account: a mandate needs one.
+    """
+    division = Division(clock=clock or SandboxClock(EVENING)).standard_chart(years=(2025, 2026))
+    for number in range(1, customers + 1):
+        row = division.add_account(f"{10000 + number}", f"Load Customer {number}", Email=f"load{number}@example.com")
+        division.tables["BankAccounts"].add(
+            {"ID": division.new_id(), "Account": row["ID"], "BankAccount": f"{1_000_000 + number}", "Main": True,
+             "Blocked": False}
+        )  # fmt: skip
+    return division
+
+
+def evening_sage300(
+    customers: int = 0,
+    clock: SandboxClock | None = None,
+    known_since: datetime | None = None,
+    in_pounds: Collection[int] = (),
+) -> Sage300Company:
+    """A Sage 300 company with the standard chart and the customers 10001… that the loader's payments name.
+
+    `known_since` is when they were entered, by default now; those of `in_pounds` (from 1) are kept in GBP, because a customer
+    of Sage has one currency.
+    """
+    clock = clock or SandboxClock(EVENING)
+    company = Sage300Company("SAMLTD", clock=SandboxClock(known_since) if known_since else clock).standard((2025, 2026))
+    for number in range(1, customers + 1):
+        group = "RTLGBP" if number in in_pounds else "RTL"
+        email = f"load{number}@example.com"
+        company.add_customer(f"{10000 + number}", f"Load Customer {number}", Email=email, GroupCode=group)
+    company.clock = clock
+    return company
+
+
+def evening_tenant(customers: int = 0, clock: SandboxClock | None = None, **switches: Any) -> Tenant:
+    """An IFS Cloud tenant with company 10 and the customers 10001… that the loader's payments name."""
+    limits = IfsCloudSwitches(**{"calls_per_minute": 1_000_000, **switches})
+    tenant = Tenant(clock or SandboxClock(EVENING), limits)
+    tenant.add_company("10", "EUR", currencies=["GBP"])
+    tenant.add_rate("10", "GBP", "1.16", date(2026, 1, 1))
+    for number in range(1, customers + 1):
+        tenant.add_customer(f"{10000 + number}", f"Load Customer {number}", email=f"load{number}@example.com")
+    return tenant
+
+
 def datacentre(clock: SandboxClock | None = None) -> DataCentre:
     """DATEV with its default clients; a person's consent is given without a page."""
     return DataCentre(clock or SandboxClock(EVENING), random.Random(1))
@@ -271,6 +508,12 @@ __all__ = [
     "datacentre",
     "datev_installation",
     "evening_company",
+    "evening_division",
+    "evening_sage300",
+    "evening_tenant",
     "evening_world",
+    "exact_online_installation",
+    "ifs_cloud_installation",
+    "sage300_installation",
     "visma_installation",
 ]

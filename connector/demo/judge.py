@@ -19,6 +19,32 @@ BANK = {"EUR": "1920", "GBP": "1930"}
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerAccounts:
+    """Where a ledger that starts the money books what the month moves. `payouts` is the way to the bank, or the bank."""
+
+    clearing: str
+    payouts: str
+    fees: str
+    input_vat: str
+    sales_returns: str
+    payouts_returned: str
+    suspense: str
+    transfers: str
+
+
+EXACT_ONLINE = LedgerAccounts(
+    clearing="1230",
+    payouts="2000",
+    fees="4500",
+    input_vat="1510",
+    sales_returns="8090",
+    payouts_returned="2020",
+    suspense="2990",
+    transfers="1100",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One figure of the books that is not what it must be, in minor units."""
 
@@ -54,7 +80,7 @@ def judge_datev(books: Json, truth: Json, debtors: Mapping[str, str]) -> list[Di
     """The adviser's trial balance. `debtors` leads from our debtor numbers to the merchant's customer numbers.
 
     Sterling is booked with its rate, so clearing is judged in euro: what is open in euro, and what is open in sterling at
-    the value it was booked with. A converted payout's fees are booked at the payout's rate, to the cent of each payout.
+    the value it was booked with. A converted payout's fees are booked at the payout's rate, its surcharges apart from them.
     """
     accounts = books["accounts"]
     expected = truth["currencies"]
@@ -81,6 +107,115 @@ def judge_datev(books: Json, truth: Json, debtors: Mapping[str, str]) -> list[Di
     return [Difference(*check) for check in checks if check[1] != check[2]]
 
 
+def judge_ledger(books: Json, truth: Json, accounts: LedgerAccounts) -> list[Difference]:
+    """Every account, customer and invoice that the month of a ledger moves, and what became of each invoice.
+
+    `books` are balances by currency and account, receivables by currency and customer, and the open items with the number
+    of their invoice.
+    """
+    checks: list[tuple[str, int, int]] = []
+    for currency, expected in truth["currencies"].items():
+        found = books["balances"].get(currency, {})
+        for what, account, must in (
+            ("clearing", accounts.clearing, expected["clearing_minor"]),
+            ("payouts", accounts.payouts, truth["bank"].get(currency, 0)),
+            ("fees", accounts.fees, expected["fees_net_minor"]),
+            ("input VAT", accounts.input_vat, sum(expected["input_vat_minor"].values())),
+            ("sales returns", accounts.sales_returns, expected["sales_returns_minor"]),
+            ("payouts returned", accounts.payouts_returned, expected["payout_transit_minor"]),
+            ("suspense", accounts.suspense, expected["suspense_minor"]),
+            ("transfers", accounts.transfers, truth["transfers"].get(currency, 0)),
+        ):
+            checks.append((f"{what} {currency}", must, found.get(account, 0)))
+    checks += _owed(books["receivable"], truth["receivables"])
+    checks += _open_invoices(books, truth)
+    return [Difference(*check) for check in checks if check[1] != check[2]] + judge_invoices(truth)
+
+
+def judge_sage300(books: Json, truth: Json) -> list[Difference]:
+    """Sage's general ledger in `payout_gl`: what payouts carry is a line each on the control account, under the payment's or the
+    refund's id and with its customer and invoice; the sub-ledger of receivables learns of no payment.
+
+    `books` are balances by account, receivables by currency and customer, open documents and all postings.
+    """
+    (currency,) = truth["currencies"]
+    expected = truth["currencies"][currency]
+    settled = sum(item["amount_minor"] for item in truth["carried"] if not item["is_refund"])
+    refunded = -sum(item["amount_minor"] for item in truth["carried"] if item["is_refund"])
+    billed = sum(rows.get(currency, 0) for rows in truth["billed"].values())
+    found = books["balances"]
+    checks = [
+        (f"{what} {currency}", must, found.get(account, 0))
+        for what, account, must in (
+            ("control account", "1100", billed - settled),
+            ("clearing", "1099", 0),
+            ("payouts", "1030", truth["bank"].get(currency, 0)),
+            ("fees", "6115", expected["fees_net_minor"]),
+            ("input VAT", "2150", sum(expected["input_vat_minor"].values())),
+            ("sales returns", "4090", refunded),
+            ("payouts returned", "1040", expected["payout_transit_minor"]),
+            ("suspense", "9999", expected["suspense_minor"]),
+            ("transfers", "1020", truth["transfers"].get(currency, 0)),
+        )
+    ]
+    checks += _owed(books["receivables"], truth["billed"])
+    open_now = {row["number"]: row["due_minor"] for row in books["open_documents"]}
+    checks += [
+        (f"open of invoice {i['number']}", i["unpaid_minor"], open_now.get(i["number"], 0)) for i in truth["invoices"]
+    ]
+    checks += _carried_lines(books, truth)
+    return [Difference(*check) for check in checks if check[1] != check[2]] + judge_invoices(truth)
+
+
+def _carried_lines(books: Json, truth: Json) -> list[tuple[str, int, int]]:
+    """Each payment and refund under its id; a line with another customer or invoice is a line of nobody."""
+    lines = [
+        (line["reference"], line["text"], -line["minor"])
+        for posting in books["postings"]
+        for line in posting["lines"]
+        if line["account"] in ("1100", "4090") and not line["customer"]
+    ]
+    checks, known = [], set()
+    for item in truth["carried"]:
+        names = [f"AR {item['customer']} {invoice}" for invoice in item["invoices"]] or [f"AR {item['customer']} "]
+        mine = [line for line in lines if line[0] == item["subject"] and line[1].startswith(tuple(names))]
+        known |= set(mine)
+        checks.append((f"line of {item['subject']}", item["amount_minor"], sum(minor for _, _, minor in mine)))
+    return checks + [
+        (f"line {text} of {name}", 0, minor) for name, text, minor in lines if (name, text, minor) not in known
+    ]
+
+
+def judge_invoices(truth: Json) -> list[Difference]:
+    """What became of the invoices, by GoCardless's own books: none forgotten, none taken twice, none taken wrongly; and of the
+    recurring charges.
+    """
+    wrong = [invoice for invoice in truth["invoices"] if invoice["fault"]]
+    found = [Difference(f"invoice {i['number']}: {i['fault'].replace('_', ' ')}", 0, i["alive"]) for i in wrong]
+    badly = [charge for charge in truth["charges"] if charge["fault"]]
+    found += [Difference(f"charge {c['number']}: {c['fault'].replace('_', ' ')}", 0, c["payments"]) for c in badly]
+    return found + [Difference(f"payment {identity} for an unknown invoice", 0, 1) for identity in truth["strangers"]]
+
+
+def _owed(found: Json, must: Json) -> list[tuple[str, int, int]]:
+    """`found` by currency and customer, `must` by customer and currency."""
+    owed = {(customer, currency): minor for currency, rows in found.items() for customer, minor in rows.items()}
+    right = {(customer, currency): minor for customer, rows in must.items() for currency, minor in rows.items()}
+    return [
+        (f"customer {customer} {currency}", right.get((customer, currency), 0), owed.get((customer, currency), 0))
+        for customer, currency in sorted({*owed, *right})
+    ]
+
+
+def _open_invoices(books: Json, truth: Json) -> list[tuple[str, int, int]]:
+    """What is open under each invoice's number: receipts that the ledger has not matched count with it."""
+    found: dict[str, int] = {}
+    for item in books["open_items"]:
+        number = str(item["invoice_number"])
+        found[number] = found.get(number, 0) + item["amount_minor"]
+    return [(f"open of invoice {i['number']}", i["open_minor"], found.get(i["number"], 0)) for i in truth["invoices"]]
+
+
 def _moved(books: Json, opening: Json) -> dict[str, dict[str, dict[str, int]]]:
     moved: dict[str, dict[str, dict[str, int]]] = {}
     for part in ("balances", "receivable"):
@@ -102,7 +237,8 @@ def _customers(truth: Json, receivable: Mapping[str, Mapping[str, int]]) -> list
 def _converted_fees(payout: Json) -> int:
     if payout["status"] not in ("paid", "bounced") or payout["exchange_rate"] is None:
         return 0
-    return _converted(payout["fees_net_minor"], payout["exchange_rate"])
+    surcharges, rate = payout["surcharges_net_minor"], payout["exchange_rate"]
+    return _converted(payout["fees_net_minor"] - surcharges, rate) + _converted(surcharges, rate)
 
 
 def _converted(minor: int, rate: str) -> int:

@@ -24,7 +24,11 @@ STATES = ("posted", "delivered", "held", "pending")
 
 @dataclass(slots=True)
 class Outcome:
-    """One connection's result. `differences` come from the stand-in's books, the rest from the store."""
+    """One connection's result. `differences` come from the stand-in's books, the rest from the store.
+
+    created  payments at GoCardless that the merchant did not make itself, by GoCardless's own books
+    doubled  invoices that two of them were to pay at one moment
+    """
 
     name: str
     erp: str
@@ -35,6 +39,8 @@ class Outcome:
     unproven: int = 0
     missed: int = 0
     held: list[tuple[str, str]] = field(default_factory=list)
+    created: int = 0
+    doubled: list[str] = field(default_factory=list)
     remote_calls: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     trail_verified: bool = False
@@ -42,7 +48,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        unfinished = self.postings["pending"] or self.missed or self.unproven
+        unfinished = self.postings["pending"] or self.missed or self.unproven or self.doubled
         return not unfinished and not self.differences and self.trail_verified
 
     def as_json(self) -> dict[str, Any]:
@@ -51,7 +57,7 @@ class Outcome:
             "erp": self.erp,
             "postings": {state: self.postings[state] for state in STATES},
             "payouts": {"proven": self.proven, "unproven": self.unproven},
-            "collections": {"created": 0, "doubled": 0},
+            "collections": {"created": self.created, "doubled": len(self.doubled)},
             "remote_calls": self.remote_calls,
             "books_differ": bool(self.differences),
             "trail_verified": self.trail_verified,
@@ -94,6 +100,10 @@ def show(outcome: Outcome, console: Console) -> None:
         table.add_row(f"{kind.replace('_', ' ')} {state}", str(count))
     table.add_row("payouts proven", f"{outcome.proven} of {outcome.proven + outcome.unproven}")
     table.add_row("events without a decision", str(outcome.missed))
+    if outcome.created:
+        twice = f"[red]{', '.join(outcome.doubled)}[/]" if outcome.doubled else "none"
+        table.add_row("collections ordered", str(outcome.created))
+        table.add_row("invoices collected twice", twice)
     for subject, reason in outcome.held:
         table.add_row(f"held: {subject}", reason)
     for system, calls in sorted(outcome.remote_calls.items()):

@@ -9,11 +9,12 @@ from typing import Any
 import requests
 
 from connector.cli.output import console
+from connector.demo.cast import ROLES
 from connector.demo.drama import play_month
-from connector.demo.judge import Difference, judge_datev, judge_visma
+from connector.demo.judge import EXACT_ONLINE, Difference, judge_datev, judge_ledger, judge_sage300, judge_visma
 from connector.demo.outcome import Outcome, gather_outcome, show, write_summary
 from connector.demo.processes import Processes
-from connector.demo.stage import CONNECTIONS, Stage, prepare_home, raise_curtain
+from connector.demo.stage import Stage, prepare_home, raise_curtain
 from connector_resources.connections.model import Connection
 from connector_resources.runtime import Runtime
 
@@ -27,14 +28,12 @@ def perform(
         tell("starting stand-ins, webhook receiver and Dagster …")
         raise_curtain(stage, processes, customers, payments)
         tell(f"Dagster's UI: {stage.ui}")
-        opening = stage.books_of_visma()
+        opening = stage.books("nordic")
         with Runtime.open(stage.settings) as runtime:
             delivered = play_month(stage, processes, runtime, tell)
             tell(f"the month is over: {delivered.accepted} of {delivered.deliveries} webhook deliveries accepted")
             truth = stage.truth()
-            outcomes = [
-                _outcome(stage, runtime, runtime.connection(name), opening, truth[name]) for name in CONNECTIONS
-            ]
+            outcomes = [_outcome(stage, runtime, runtime.connection(name), opening, truth[name]) for name in ROLES]
         for outcome in outcomes:
             show(outcome, console)
         if summary is not None:
@@ -51,19 +50,30 @@ def perform(
 def _outcome(
     stage: Stage, runtime: Runtime, connection: Connection, opening: dict[str, Any], truth: dict[str, Any]
 ) -> Outcome:
-    differences = _judge(stage, runtime, connection, opening, truth)
-    return gather_outcome(runtime, connection, differences, _calls(stage, connection))
+    differences = judge(stage, runtime, connection, opening, truth)
+    outcome = gather_outcome(runtime, connection, differences, _calls(stage, connection))
+    outcome.created, outcome.doubled = truth["collections"]["created"], truth["collections"]["doubled"]
+    return outcome
 
 
-def _judge(
+def judge(
     stage: Stage, runtime: Runtime, connection: Connection, opening: dict[str, Any], truth: dict[str, Any]
 ) -> list[Difference]:
-    if connection.name == "nordic":
-        return judge_visma(stage.books_of_visma(), opening, truth)
-    numbers: dict[str, str] = truth["gocardless_customers"]
-    links = runtime.store.customers.get(connection.name, sorted(numbers))
-    debtors = {link.erp_customer: numbers[identity] for identity, link in links.items()}
-    return judge_datev(stage.books_of_datev(), truth, debtors)
+    """Compare the ERP's own books with the truth. `opening` are Visma's before the month."""
+    books = stage.books(connection.name)
+    match connection.erp.kind:
+        case "visma":
+            return judge_visma(books, opening, truth)
+        case "datev":
+            numbers: dict[str, str] = truth["gocardless_customers"]
+            links = runtime.store.customers.get(connection.name, sorted(numbers))
+            return judge_datev(books, truth, {link.erp_customer: numbers[each] for each, link in links.items()})
+        case "exact_online":
+            return judge_ledger(books, truth, EXACT_ONLINE)
+        case "sage300":
+            return judge_sage300(books, truth)
+        case other:
+            raise ValueError(f"nobody judges the books of {other}")
 
 
 def _calls(stage: Stage, connection: Connection) -> dict[str, int]:

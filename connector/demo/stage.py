@@ -1,7 +1,8 @@
-"""Sets the demo up: a home of its own, two connection files, credentials in the vault, consent at DATEV, webhook endpoints."""
+"""Sets the demo up: a home of its own, the connection files, credentials in the vault, consents, webhook endpoints."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -14,42 +15,51 @@ from typing import Any
 import requests
 import yaml
 
+from connector.demo.cast import GOCARDLESS_TOKEN, ROLES
 from connector.demo.processes import DemoFailed, Processes
 from connector_resources.connections.consent import erp_authorisation
+from connector_resources.erp.registry import erp_kind
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 
 PROJECT = Path(__file__).parent.parent.parent
 CUT_OVER = "2026-06-01"
-#: what the stand-ins accept; they are local and forget everything when the demo ends.
-GOCARDLESS_TOKEN = "sandbox_read_write"  # noqa: S105 - the stand-in's published token
-VISMA_CLIENT = ("isv_sandbox", "sandbox-secret")
-DATEV_APP = "sandbox-public"
-DATEV_REDIRECT = "http://localhost:8000/datev/callback"
-
-CONNECTIONS = {"nordic": "visma", "german": "datev"}
 
 
 @dataclass(slots=True)
 class Stage:
-    """Where everything is. `director` moves the stand-ins' days and tells the truth at the end."""
+    """Where everything is. `director` moves the stand-ins' days and tells the truth at the end.
+
+    `companies` says, by ERP, what a connection file must name of the stand-in's company.
+    """
 
     home: Path
     director: str = ""
     ui: str = ""
     receiver: str = ""
     addresses: dict[str, str] = field(default_factory=dict)
+    companies: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
+    def clock_file(self) -> Path:
+        """Tells every process of the demo the played time."""
+        return self.home / "sandbox_clock"
+
+    @property
     def settings(self) -> Settings:
-        return Settings(home=self.home)
+        return Settings(home=self.home, sandbox_clock=self.clock_file)
 
-    def books_of_visma(self) -> dict[str, Any]:
-        return _get(f"{self.addresses['visma']}/_control/books")
+    def meet(self, director: str) -> None:
+        """Learn from the director where the stand-ins are."""
+        told = _get(f"{director}/")
+        self.director = director
+        self.addresses, self.companies = told["addresses"], told["companies"]
 
-    def books_of_datev(self) -> dict[str, Any]:
-        return _get(f"{self.addresses['datev']}/_control/books?client=455148-1")
+    def books(self, name: str) -> dict[str, Any]:
+        """The merchant's books as its ERP shows them itself."""
+        role = ROLES[name]
+        return _get(f"{self.addresses[role.erp]}{role.books}")
 
     def truth(self) -> dict[str, Any]:
         return _get(f"{self.director}/truth", timeout_s=120)
@@ -65,28 +75,28 @@ def prepare_home(home: Path) -> Stage:
         (home / folder).mkdir(parents=True)
     marker.touch()
     shutil.copy(PROJECT / "dagster.yaml", home / "dagster" / "dagster.yaml")
-    environment = dict(os.environ)
-    environment |= {
+    stage = Stage(home)
+    ours = {
         "CONNECTOR_HOME": str(home),
+        "CONNECTOR_SANDBOX_CLOCK": str(stage.clock_file),
         "DAGSTER_HOME": str(home / "dagster"),
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-        "PYTHONUNBUFFERED": "1",
     }
-    environment.pop("CONNECTOR_DATABASE_URL", None)
-    os.environ.update({key: environment[key] for key in ("CONNECTOR_HOME", "DAGSTER_HOME")})
-    return Stage(home, environment=environment)
+    stage.environment = dict(os.environ) | ours | {"DAGSTER_DISABLE_TELEMETRY": "yes", "PYTHONUNBUFFERED": "1"}
+    stage.environment.pop("CONNECTOR_DATABASE_URL", None)
+    os.environ.update(ours)
+    return stage
 
 
 def raise_curtain(stage: Stage, processes: Processes, customers: int, payments: int) -> None:
     """Start the stand-ins, write the connections, start receiver and Dagster, register the webhook endpoints."""
-    port = free_ports(5)
+    port = free_ports(2 + 2 * len(ROLES))
+    sizes = ["--customers", str(customers), "--payments", str(payments)]
     processes.start(
         "stand_ins",
-        ["sandbox.stand_ins", "--port", str(port), "--customers", str(customers), "--payments", str(payments)],
+        ["sandbox.stand_ins", "--port", str(port), *sizes, "--clock-file", str(stage.clock_file)],
         f"http://127.0.0.1:{port}/",
     )
-    stage.director = f"http://127.0.0.1:{port}"
-    stage.addresses = _get(f"{stage.director}/")["addresses"]
+    stage.meet(f"http://127.0.0.1:{port}")
     webhook_secrets = write_connections(stage)
     receiver_port, ui_port = free_ports(1), free_ports(1)
     stage.receiver = f"http://127.0.0.1:{receiver_port}"
@@ -100,84 +110,47 @@ def raise_curtain(stage: Stage, processes: Processes, customers: int, payments: 
     for name, secret in webhook_secrets.items():
         endpoint = {"merchant": name, "url": f"{stage.receiver}/webhooks/gocardless/{name}", "secret": secret}
         requests.post(f"{stage.director}/listen", json=endpoint, timeout=10).raise_for_status()
+    subscribe(stage)
 
 
 def write_connections(stage: Stage) -> dict[str, str]:
-    """Both connection files and their credentials; returns the webhook secret of each connection."""
-    webhook_secrets: dict[str, str] = {}
-    company = _get(f"{stage.director}/")["visma_company"]
-    sections = {"nordic": visma_section(stage.addresses["visma"], company), "german": datev_section(stage)}
-    for name, section in sections.items():
+    """Every connection file and its credentials; returns the webhook secret of each connection."""
+    webhook_secrets = {name: secrets.token_urlsafe(24) for name in ROLES}
+    for name, role in ROLES.items():
         document = {
-            "description": f"Demo merchant, books in {section['kind']}",
+            "description": f"Demo merchant, books in {role.erp}",
             "gocardless": {"environment": "sandbox", "base_url": stage.addresses[f"gocardless_{name}"]},
-            "books": {"time_zone": "Europe/Helsinki" if name == "nordic" else "Europe/Berlin", "cut_over": CUT_OVER},
-            "polling": {"events_every_s": 5},
-            "erp": section,
+            "books": {"time_zone": role.time_zone, "cut_over": CUT_OVER},
+            "polling": {"events_every_s": 5, **role.polling},
+            **role.sections,
+            "erp": role.section(stage.addresses[role.erp], stage.companies.get(role.erp, {})),
         }
         (stage.home / "connections" / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
     with Runtime.open(stage.settings) as runtime:
-        for name in sections:
-            webhook_secrets[name] = secrets.token_urlsafe(24)
-            runtime.store.vault.write(name, "gocardless_access_token", GOCARDLESS_TOKEN)
-            runtime.store.vault.write(name, "gocardless_webhook_secret", webhook_secrets[name])
-        runtime.store.vault.write("nordic", "client_id", VISMA_CLIENT[0])
-        runtime.store.vault.write("nordic", "client_secret", VISMA_CLIENT[1])
-        runtime.store.vault.write("german", "datev_client_id", DATEV_APP)
-        _consent(runtime, "german")
+        for name, role in ROLES.items():
+            gocardless = {
+                "gocardless_access_token": GOCARDLESS_TOKEN,
+                "gocardless_webhook_secret": webhook_secrets[name],
+            }
+            for key, value in {**gocardless, **role.secrets}.items():
+                runtime.store.vault.write(name, key, value)
+            if role.redirect_uri:
+                _consent(runtime, name, role.redirect_uri)
     return webhook_secrets
 
 
-def visma_section(address: str, company: dict[str, str]) -> dict[str, Any]:
-    """The stand-in company's chart (`sandbox/visma/chart.py`)."""
-    return {
-        "kind": "visma",
-        "tenant_id": company["tenant_id"],
-        "company_name": company["name"],
-        "base_url": address,
-        "token_url": f"{address}/connect/token",
-        "payment_method": "GC",
-        "currencies": {
-            "EUR": {"clearing_cash_account": "1985", "bank_account": "1920"},
-            "GBP": {"clearing_cash_account": "1986", "bank_account": "1930"},
-        },
-        "accounts": {
-            "fees": "7770",
-            "surcharges": "7770",
-            "partner_fees": "7770",
-            "input_vat": "2710",
-            "suspense": "2990",
-            "sales_returns": "3000",
-            "payout_transit": "1995",
-            "fx_transit": "1990",
-            "fx_difference": "8160",
-            "rounding": "7798",
-            "other_income": "3100",
-        },
-    }
-
-
-def datev_section(stage: Stage) -> dict[str, Any]:
-    base = stage.addresses["datev"]
-    return {
-        "kind": "datev",
-        "environment": "sandbox",
-        "public_app": True,
-        "redirect_uri": DATEV_REDIRECT,
-        "addresses": {
-            "authorize": f"{base}/openidsandbox/authorize",
-            "token": f"{base}/openidsandbox/token",
-            "revoke": f"{base}/openidsandbox/revoke",
-            "userinfo": f"{base}/openidsandbox/userinfo",
-            "clients": f"{base}/accounting-clients/platform-sandbox/v2",
-            "extf_files": f"{base}/accounting-extf-files/platform-sandbox/v3",
-            "documents": f"{base}/accounting-documents/platform-sandbox/v2",
-            "dxso_jobs": f"{base}/accounting-dxso-jobs/platform-sandbox/v2",
-        },
-        "consultant_number": 455148,
-        "client_number": 1,
-        "chart": "skr03",
-    }
+def subscribe(stage: Stage) -> None:
+    """Have the ERPs announce new invoices to the receiver, as `connector webhooks create` does."""
+    with Runtime.open(stage.settings) as runtime:
+        for name, role in ROLES.items():
+            begin = erp_kind(role.erp).notices
+            if not role.topics or begin is None:
+                continue
+            with contextlib.closing(
+                begin(runtime.connection(name).erp, runtime.context(runtime.connection(name)))
+            ) as desk:
+                for topic in role.topics:
+                    desk.subscribe(topic, f"{stage.receiver}/webhooks/erp/{name}")
 
 
 def free_ports(count: int) -> int:
@@ -199,9 +172,9 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _consent(runtime: Runtime, name: str) -> None:
+def _consent(runtime: Runtime, name: str, redirect_uri: str) -> None:
     """What a person does in the browser: open the address, agree, come back. The stand-in agrees at once."""
-    authorisation = erp_authorisation(runtime, runtime.connection(name), DATEV_REDIRECT)
+    authorisation = erp_authorisation(runtime, runtime.connection(name), redirect_uri)
     if authorisation is None:
         raise DemoFailed(f"{name} was expected to need a consent")
     answer = requests.get(authorisation.url, allow_redirects=False, timeout=10)

@@ -15,20 +15,23 @@ suspense          nothing: every payer is a known customer; a payment without a 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from sandbox.business.play import Month
-from sandbox.gocardless.payouts import Item
-from sandbox.gocardless.records import Record
-from sandbox.gocardless.settlement import FEE_TYPES
-
-#: A payout in one of these has been booked; a bounced one waits in transit.
-_BOOKED = ("paid", "bounced")
-_EFFECTIVE = ("confirmed", "paid_out")
-_ON_THE_WAY = ("created", "pending_submission", "submitted")
+from sandbox.business.settled_money import (
+    EFFECTIVE,
+    ExpectedCurrency,
+    ExpectedPayout,
+    ExpectedRefund,
+    bank_of,
+    came_back,
+    currencies_of,
+    final,
+    held,
+    payouts_of,
+    was_paid_out,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +48,6 @@ class ExpectedPayment:
     kind: str
     invoice: str | None
     traceable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedRefund:
-    """`paid_out`: it left towards the payer at some time. `returned`: it came back."""
-
-    id: str
-    key: str
-    payment: str
-    customer: str
-    amount_minor: int
-    currency: str
-    paid_out: bool
-    returned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedPayout:
-    """`gross_minor` is what its items move on the clearing account; `bank_minor` what the bank gets, None until known.
-
-    `vat_exact` are the decimals of minor units behind `vat_minor`, both by tax rate id.
-    """
-
-    id: str
-    reference: str
-    status: str
-    items: int
-    currency: str
-    gross_minor: int
-    amount_minor: int
-    fees_net_minor: int
-    vat_minor: Mapping[str, int]
-    vat_exact: Mapping[str, str]
-    bank_currency: str
-    bank_minor: int | None
-    exchange_rate: str | None
-    arrival_date: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedCurrency:
-    """Balances of one collection currency at the end of the month, in minor units; debits are positive."""
-
-    clearing_minor: int
-    fees_net_minor: int
-    input_vat_minor: Mapping[str, int]
-    sales_returns_minor: int
-    payout_transit_minor: int
-    suspense_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +80,14 @@ def expected_books(month: Month) -> ExpectedBooks:
     with world.lock:
         payments = tuple(_payments(month))
         refunds = tuple(_refunds(month))
-        payouts = tuple(
-            _payout(p, world.payout_desk.items[p.id]) for p in world.payouts if p.body["payout_type"] == "merchant"
-        )
-        held = _held(month)
+        payouts = payouts_of(world)
+        kept = held(world)
     receivables = _receivables(payments, refunds)
     return ExpectedBooks(
         profile=month.plan.profile.name,
         seed=month.plan.seed,
-        currencies=_currencies(payouts, refunds, held, sorted({p.currency for p in payments})),
-        bank=_bank(payouts),
+        currencies=currencies_of(payouts, refunds, kept, sorted({p.currency for p in payments})),
+        bank=bank_of(payouts),
         receivables=receivables,
         payments=payments,
         refunds=refunds,
@@ -150,11 +102,11 @@ def _payments(month: Month) -> Iterable[ExpectedPayment]:
     for planned in month.plan.payments:
         if planned.key not in month.payment_ids:
             continue
-        record = _final(month.world.payments.get(month.payment_ids[planned.key]))
+        record = final(month.world.payments.get(month.payment_ids[planned.key]))
         traceable = planned.invoice is not None and planned.trace in ("metadata", "reference", "description")
         yield ExpectedPayment(
             record.id, planned.key, planned.customer, planned.amount_minor, planned.currency, record.status,
-            record.status in _EFFECTIVE, planned.kind, planned.invoice, traceable,
+            record.status in EFFECTIVE, planned.kind, planned.invoice, traceable,
         )  # fmt: skip
 
 
@@ -162,80 +114,12 @@ def _refunds(month: Month) -> Iterable[ExpectedRefund]:
     for planned in month.plan.refunds:
         if planned.key not in month.refund_ids:
             continue
-        record = _final(month.world.refunds.get(month.refund_ids[planned.key]))
+        record = final(month.world.refunds.get(month.refund_ids[planned.key]))
         source = month.plan.payment(planned.payment)
-        returned = record.status in ("bounced", "funds_returned")
-        paid_out = record.status == "paid" or bool(record.hidden.get("paid_before_bounce"))
         yield ExpectedRefund(
             record.id, planned.key, month.payment_ids[planned.payment], source.customer, planned.amount_minor,
-            source.currency, paid_out, returned,
+            source.currency, was_paid_out(record), came_back(record),
         )  # fmt: skip
-
-
-def _payout(payout: Record, items: list[Item]) -> ExpectedPayout:
-    body, fx = payout.body, payout.body["fx"]
-    gross = sum((Decimal(item.body["amount"]) for item in items if item.body["type"] not in FEE_TYPES), Decimal(0))
-    exact: dict[str, Decimal] = defaultdict(Decimal)
-    for item in items:
-        for tax in item.body["taxes"]:
-            exact[tax["tax_rate_id"]] += Decimal(tax["amount"])
-    vat = {rate: int(amount.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)) for rate, amount in exact.items()}
-    booked = payout.status in _BOOKED
-    return ExpectedPayout(
-        payout.id, body["reference"], payout.status, len(items), body["currency"], int(gross), body["amount"],
-        int(gross) - body["amount"] - sum(vat.values()), vat, {rate: str(amount) for rate, amount in exact.items()},
-        fx["fx_currency"] if fx else body["currency"], (fx["fx_amount"] if fx else body["amount"]) if booked else None,
-        fx["exchange_rate"] if fx else None, body["arrival_date"],
-    )  # fmt: skip
-
-
-def _held(month: Month) -> dict[str, Decimal]:
-    """What GoCardless holds before fees: not yet in a payout, in one that is not final, or on its way to a payer."""
-    world = month.world
-    held: dict[str, Decimal] = defaultdict(Decimal)
-    for entry in world.settlement.pending:
-        if entry.type not in FEE_TYPES:
-            held[entry.currency] += entry.amount
-    for payout in world.payouts:
-        if payout.status not in _BOOKED and payout.body["payout_type"] == "merchant":
-            for item in world.payout_desk.items[payout.id]:
-                if item.entry.type not in FEE_TYPES:
-                    held[payout.body["currency"]] += item.entry.amount
-    for refund in world.refunds:
-        if refund.status in _ON_THE_WAY:
-            held[refund.body["currency"]] += refund.body["amount"]
-    return held
-
-
-def _currencies(
-    payouts: tuple[ExpectedPayout, ...],
-    refunds: tuple[ExpectedRefund, ...],
-    held: Mapping[str, Decimal],
-    currencies: list[str],
-) -> dict[str, ExpectedCurrency]:
-    answer = {}
-    for currency in currencies:
-        booked = [p for p in payouts if p.currency == currency and p.status in _BOOKED]
-        vat: dict[str, int] = defaultdict(int)
-        for payout in booked:
-            for rate, amount in payout.vat_minor.items():
-                vat[rate] += amount
-        answer[currency] = ExpectedCurrency(
-            clearing_minor=int(held.get(currency, Decimal(0))),
-            fees_net_minor=sum(p.fees_net_minor for p in booked),
-            input_vat_minor=dict(vat),
-            sales_returns_minor=sum(r.amount_minor for r in refunds if r.currency == currency and r.paid_out),
-            payout_transit_minor=sum(p.bank_minor or 0 for p in booked if p.status == "bounced"),
-        )
-    return answer
-
-
-def _bank(payouts: tuple[ExpectedPayout, ...]) -> dict[str, int]:
-    bank: dict[str, int] = defaultdict(int)
-    for payout in payouts:
-        if payout.status == "paid" and payout.bank_minor is not None:
-            bank[payout.bank_currency] += payout.bank_minor
-    return dict(bank)
 
 
 def _receivables(
@@ -244,8 +128,8 @@ def _receivables(
     moved: dict[str, dict[str, int]] = {}
     received = [(p.customer, p.currency, p.amount_minor) for p in payments if p.effective]
     # A refund that came back leaves its credit memo standing in the customer's favour.
-    came_back = [(r.customer, r.currency, r.amount_minor) for r in refunds if r.paid_out and r.returned]
-    for customer, currency, amount in received + came_back:
+    returned = [(r.customer, r.currency, r.amount_minor) for r in refunds if r.paid_out and r.returned]
+    for customer, currency, amount in received + returned:
         mine = moved.setdefault(customer, {})
         mine[currency] = mine.get(currency, 0) - amount
     return moved
@@ -258,8 +142,3 @@ def _invoice_open(month: Month, payments: tuple[ExpectedPayment, ...]) -> dict[s
         if payment.invoice is not None and payment.traceable:
             received[payment.invoice] = received.get(payment.invoice, 0) + payment.amount_minor * payment.effective
     return {number: max(0, amounts[number] - amount) for number, amount in received.items()}
-
-
-def _final(record: Record | None) -> Record:
-    assert record is not None, "the month has lost a record"
-    return record

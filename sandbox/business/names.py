@@ -12,6 +12,7 @@ _COMPANIES = {
     "NL": ("Van Dijk", "De Wit", "Jansen", "Bakker", "Visser", "Smit", "Meijer", "Mulder", "Bos", "Vos"),
     "FR": ("Lefèvre", "Girard", "Béranger", "Moreau", "Garçon", "Dupré", "Noël", "Rousseau", "Lemaître", "Crêpin"),
     "GB": ("Ashworth", "Blythe", "Carrington", "Dunmore", "Ellery", "Fairfax", "Greaves", "Holloway", "Ingham", "Kerr"),
+    "IE": ("Byrne", "Ó Briain", "Gallagher", "Ní Dhomhnaill", "Kavanagh", "MacÉinrí", "Nolan", "Quinlan", "Tierney", "Walsh"),
 }  # fmt: skip
 _TRADES = {
     "DE": ("Logistik", "Bäckerei", "Elektrotechnik", "Druck", "Gartenbau", "Möbel", "Praxis", "Verlag", "Metallbau"),
@@ -19,6 +20,7 @@ _TRADES = {
     "NL": ("Logistiek", "Bakkerij", "Elektra", "Drukkerij", "Tuinen", "Meubelen", "Praktijk", "Uitgeverij", "Metaal"),
     "FR": ("Transports", "Boulangerie", "Électricité", "Imprimerie", "Jardins", "Mobilier", "Cabinet", "Éditions", "Métal"),
     "GB": ("Haulage", "Bakery", "Electrical", "Print", "Gardens", "Furniture", "Practice", "Press", "Metalworks"),
+    "IE": ("Haulage", "Bakery", "Electrical", "Print", "Gardens", "Furniture", "Practice", "Press", "Dairy"),
 }  # fmt: skip
 _FORMS = {
     "DE": ("GmbH", "KG", "e.K.", "AG"),
@@ -26,11 +28,13 @@ _FORMS = {
     "NL": ("B.V.", "V.O.F."),
     "FR": ("SARL", "SAS"),
     "GB": ("Ltd", "LLP", "plc"),
+    "IE": ("Ltd", "DAC", "CLG"),
 }
 _GIVEN = {
     "DE": ("Jürgen", "Käthe", "Anna", "Björn"), "FI": ("Päivi", "Jukka", "Sanna", "Väinö"),
     "NL": ("Sanne", "Daan", "Noor", "Bram"),
     "FR": ("Hélène", "François", "Chloé", "Benoît"), "GB": ("Harriet", "Oliver", "Imogen", "Rhys"),
+    "IE": ("Aoife", "Cian", "Niamh", "Seán"),
 }  # fmt: skip
 _PLACES = {
     "DE": (("Nürnberg", "90402"), ("Köln", "50667"), ("Görlitz", "02826")),
@@ -38,9 +42,17 @@ _PLACES = {
     "NL": (("Utrecht", "3511 AX"), ("Zwolle", "8011 CW"), ("Breda", "4811 DJ")),
     "FR": (("Nîmes", "30000"), ("Besançon", "25000"), ("Lyon", "69002")),
     "GB": (("Leeds", "LS1 4DY"), ("Bristol", "BS1 5TR"), ("Durham", "DH1 3EP")),
+    "IE": (("Cork", "T12 X70A"), ("Galway", "H91 E2R3"), ("Dún Laoghaire", "A96 K8X2")),
 }
-_STREETS = {"DE": "Hauptstraße", "FI": "Kauppakatu", "NL": "Dorpsstraat", "FR": "Rue de l'Église", "GB": "High Street"}
-LANGUAGES = {"DE": "de", "FI": "en", "NL": "nl", "FR": "fr", "GB": "en"}
+_STREETS = {
+    "DE": "Hauptstraße",
+    "FI": "Kauppakatu",
+    "NL": "Dorpsstraat",
+    "FR": "Rue de l'Église",
+    "GB": "High Street",
+    "IE": "Main Street",
+}
+LANGUAGES = {"DE": "de", "FI": "en", "NL": "nl", "FR": "fr", "GB": "en", "IE": "en"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@
 | 1300 | receivables | | 60 | purchases (type 22) |
 | 1500, 1510 | VAT to pay, to claim | | 70 | sales (type 20) |
 | 1600 | payables | | 90 | general (type 90), without VAT |
-| 2000 | payouts in transit | | 91 | general with VAT |
+| 2000, 2010 | payouts, conversions in transit | | 91 | general with VAT |
 | 2990 | suspense | | 10 | cash (type 10) |
 | 4500 | fees | | | |
 | 4510 | bank charges, default VAT code 4 | | | |
@@ -28,8 +28,8 @@ _ACCOUNTS = (
     ("1000", "Cash", 10), ("1100", "Bank EUR", 12), ("1110", "Bank GBP", 12),
     ("1230", "GoCardless EUR", 12), ("1231", "GoCardless GBP", 12), ("1300", "Receivables", 20),
     ("1500", "VAT to pay", 24), ("1510", "VAT to claim", 24), ("1600", "Payables", 22),
-    ("2000", "Payouts in transit", 90), ("2990", "Suspense", 90), ("4500", "Payment fees", 120),
-    ("4510", "Bank charges", 120), ("7000", "Purchases", 111), ("8000", "Revenue", 110),
+    ("2000", "Payouts in transit", 90), ("2010", "Conversions in transit", 90), ("2990", "Suspense", 90),
+    ("4500", "Payment fees", 120), ("4510", "Bank charges", 120), ("7000", "Purchases", 111), ("8000", "Revenue", 110),
     ("9500", "Exchange differences", 120), ("9510", "Payment differences", 120),
 )  # fmt: skip
 _JOURNALS = (

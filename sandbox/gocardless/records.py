@@ -118,6 +118,10 @@ class Collection:
             return None
         return record
 
+    def every(self) -> Iterator[Record]:
+        """All records in the order in which they were made, whether or not they can be seen yet."""
+        return iter(self._by_id.values())
+
     def known(self, identity: str) -> Record | None:
         """The record even when it was removed: cursors stay valid."""
         return self._by_id.get(identity)

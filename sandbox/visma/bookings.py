@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sandbox.visma import chart, periods
+from sandbox.visma import chart, periods, rates
 from sandbox.visma.books import Entry, Line
 from sandbox.visma.records import Batch, JournalLine
 
@@ -23,9 +23,15 @@ def book_document(
     dated: date,
     currency: str,
     lines: Sequence[Line],
+    *,
+    valued_on: date | None = None,
 ) -> None:
-    """Book a sub-ledger document (module AR or CA) and show it as a posted batch. Lines of zero are left out."""
+    """Book a sub-ledger document (module AR or CA) and show it as a posted batch. Lines of zero are left out.
+
+    `valued_on` is the day of its rate; without it `dated`.
+    """
     lines = tuple(line for line in lines if line.minor)
+    rate = rates.rate(company, currency, valued_on or dated)
     period = periods.of(company, dated).id
     batch = Batch(
         **company.stamps(),
@@ -35,6 +41,7 @@ def book_document(
         dated=dated,
         period=period,
         currency=currency,
+        rate=rate,
         ledger=chart.LEDGER,
         description=f"{kind} {number}",
         lines=[
@@ -50,11 +57,15 @@ def book_document(
         ],
     )
     company.batches[module, batch.number] = batch
-    company.books.book(Entry(kind, number, reference, dated, period, currency, lines))
+    base = rates.base_lines(company, lines, currency, rate)
+    company.books.book(Entry(kind, number, reference, dated, period, currency, lines, base))
 
 
 def book_batch(company: Company, batch: Batch) -> None:
     """Book a released journal. Its reference is that of its first line which has one."""
     reference = next((line.reference for line in batch.lines if line.reference), "")
     lines = tuple(Line(line.account, line.debit_minor - line.credit_minor) for line in batch.lines)
-    company.books.book(Entry("Journal", batch.number, reference, batch.dated, batch.period, batch.currency, lines))
+    base = rates.base_lines(company, lines, batch.currency, batch.rate)
+    company.books.book(
+        Entry("Journal", batch.number, reference, batch.dated, batch.period, batch.currency, lines, base)
+    )

@@ -1,6 +1,7 @@
 """The company's general ledger: every released document arrives here as a balanced entry, and balances are kept from
 it.
 
+Balances are kept in the currency of the entries and in the base currency of the company.
 It knows accounts, currencies and customers and nothing of documents' life cycles; what it says about the clearing
 account or a customer's debt is therefore a second opinion on what any connector believes it has booked.
 """
@@ -33,6 +34,7 @@ class Entry:
     period: str
     currency: str
     lines: tuple[Line, ...]
+    base_lines: tuple[Line, ...]
 
 
 class Unbalanced(Exception):
@@ -46,20 +48,32 @@ class Books:
         self.entries: list[Entry] = []
         self._accounts: dict[tuple[str, str], int] = defaultdict(int)
         self._receivable: dict[tuple[str, str], int] = defaultdict(int)
+        self._base: dict[str, int] = defaultdict(int)
 
     def book(self, entry: Entry) -> None:
-        """Add an entry. Raises `Unbalanced` when its lines do not sum to zero."""
-        if sum(line.minor for line in entry.lines) != 0:
-            raise Unbalanced(f"{entry.kind} {entry.number}: {entry.lines}")
+        """Add an entry. Raises `Unbalanced` when its lines do not sum to zero in either currency."""
+        for lines in (entry.lines, entry.base_lines):
+            if sum(line.minor for line in lines) != 0:
+                raise Unbalanced(f"{entry.kind} {entry.number}: {lines}")
         self.entries.append(entry)
         for line in entry.lines:
             self._accounts[entry.currency, line.account] += line.minor
             if line.customer:
                 self._receivable[entry.currency, line.customer] += line.minor
+        for line in entry.base_lines:
+            self._base[line.account] += line.minor
 
     def balance(self, account: str, currency: str) -> int:
         """Debits less credits of one account in one currency, in minor units."""
         return self._accounts.get((currency, account), 0)
+
+    def base_balance(self, account: str) -> int:
+        """Debits less credits of one account over all currencies, in minor units of the base currency."""
+        return self._base.get(account, 0)
+
+    def base_balances(self) -> dict[str, int]:
+        """Every account ever touched, in minor units of the base currency."""
+        return dict(sorted(self._base.items()))
 
     def receivable(self, customer: str, currency: str) -> int:
         """What the customer owes in one currency, in minor units; negative when we owe."""

@@ -38,6 +38,7 @@ RECEIVABLE = "1500"
 REVENUE = "3000"
 OUTPUT_VAT = "2700"
 FEES = "7770"
+ROUNDING = "7798"
 WRITE_OFFS = "7799"
 
 _ACCOUNTS = (
@@ -55,7 +56,7 @@ _ACCOUNTS = (
     Account("3100", "Sales revenue, exempt", "Income"),
     Account("7700", "Old fees account", "Expense", active=False),
     Account(FEES, "Payment fees", "Expense"),
-    Account("7798", "Rounding", "Expense"),
+    Account(ROUNDING, "Rounding", "Expense"),
     Account(WRITE_OFFS, "Small write-offs", "Expense"),
     Account("8060", "Exchange gain", "Income"),
     Account("8160", "Exchange loss", "Expense"),
@@ -103,3 +104,4 @@ def install(company: Company) -> None:
     company.receivable_account = RECEIVABLE
     company.revenue_account = REVENUE
     company.output_vat_account = OUTPUT_VAT
+    company.rounding_account = ROUNDING

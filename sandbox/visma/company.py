@@ -101,10 +101,12 @@ class Company:
         self.customer_classes: dict[str, CustomerClass] = {}
         self.manual_numbering: set[str] = set()
         self.rates: dict[str, Decimal] = {self.base_currency: Decimal(1)}
+        self.later_rates: dict[str, dict[date, Decimal]] = defaultdict(dict)
         self.periods: dict[str, Period] = {}
         self.receivable_account = ""
         self.revenue_account = ""
         self.output_vat_account = ""
+        self.rounding_account = ""
         self.customers: dict[str, Customer] = {}
         self.documents: dict[tuple[str, str], ArDocument] = {}
         self.documents_of: dict[str, list[ArDocument]] = defaultdict(list)
@@ -244,6 +246,16 @@ class Company:
     def reopen_period(self, period: str) -> None:
         with self.lock:
             self.periods[period].closed.clear()
+
+    def add_rate(self, currency: str, rate: Decimal, *, starts: date) -> None:
+        """What one unit of `currency` is from a day on, in the unit in which `rates` are given."""
+        with self.lock:
+            self.later_rates[currency][starts] = rate
+
+    def rate_on(self, currency: str, dated: date) -> Decimal:
+        """The newest rate up to a day. Raises `KeyError` for a currency that the company does not have."""
+        started = [starts for starts in self.later_rates.get(currency, ()) if starts <= dated]
+        return self.later_rates[currency][max(started)] if started else self.rates[currency]
 
     def add_customer(self, number: str = "", name: str = "", **details: Any) -> Customer:
         """A customer; a number is taken from the series when none is given. `details` are fields of `Customer`."""

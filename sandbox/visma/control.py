@@ -52,6 +52,7 @@ def books(company: Company, faults: FaultLayer, method: str, body: Any) -> dict[
     """The stand-in's own view of the ledger; amounts in minor units, balances as debits less credits."""
     return {
         "balances": company.books.balances(),
+        "base_balances": company.books.base_balances(),
         "receivable": company.books.receivables(),
         "documents": list(effective_documents(company)),
         "drafts": list(_drafts(company)),

@@ -73,6 +73,7 @@ def dto(company: Company, call: Call, document: ArDocument) -> dict[str, Any]:
     style = company.switches.date_styles["credit" if document.kind == "CreditNote" else "invoice"]
     zone = company.switches.stamp_zone
     currency = document.currency
+    rate = rates.rate(company, currency, document.dated)
     amounts = {
         "amount": document.total_minor,
         "balance": document.balance_minor,
@@ -90,9 +91,9 @@ def dto(company: Company, call: Call, document: ArDocument) -> dict[str, Any]:
         "documentDate": formats.day(document.dated, style),
         "documentDueDate": formats.day(document.due, style),
         "currencyId": currency,
-        "exchangeRate": rates.rate_of(company, currency),
+        "exchangeRate": rates.shown(company, rate),
         **{name: formats.amount(minor, currency) for name, minor in amounts.items()},
-        **{f"{name}InCurrency": rates.in_base(company, minor, currency) for name, minor in amounts.items()},
+        **{f"{name}InCurrency": rates.in_base(company, minor, currency, rate) for name, minor in amounts.items()},
         "externalReference": document.external_reference or None,
         "customerRefNumber": document.customer_ref_number or None,
         "paymentReference": document.payment_reference or None,

@@ -6,7 +6,7 @@ the base currency and `debitAmount`/`creditAmount` the batch currency.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,7 @@ def create_batch(company: Company, call: Call) -> Answer:
         dated=dated,
         period=period.id,
         currency=currency,
+        rate=_rate(company, body, currency, dated),
         ledger=chart.LEDGER,
         lines=lines,
         description=_limited(body, "description", MAX_DESCRIPTION),
@@ -115,6 +116,16 @@ def _period(company: Company, body: dict[str, Any], dated: Any) -> Period:
         given = body["postPeriod"]
         return periods.named(company, given[2:] + given[:2])
     return periods.of(company, dated)
+
+
+def _rate(company: Company, body: dict[str, Any], currency: str, dated: date) -> Decimal:
+    """The company's rate of the day, unless the caller gives one. A batch in the base currency has none."""
+    exchange_rate = body.get("exchangeRate")
+    if exchange_rate is None or currency == company.base_currency:
+        return rates.rate(company, currency, dated)
+    if exchange_rate < rates.RATE_STEP:
+        raise Invalid(f"{_PREFIX} Error: 'Exchange rate': the value must be greater than 0.")
+    return rates.given(company, exchange_rate)
 
 
 def _line(company: Company, line: dict[str, Any], currency: str) -> JournalLine:
@@ -293,12 +304,15 @@ def dto(company: Company, batch: Batch, lines: list[JournalLine]) -> dict[str, A
         "financialPeriod": batch.period,
         "ledger": batch.ledger,
         "currencyId": batch.currency,
-        "exchangeRate": rates.rate_of(company, batch.currency),
+        "exchangeRate": rates.shown(company, batch.rate),
         "autoReversing": False,
         "reversingEntry": False,
         "description": batch.description,
         **{name: formats.amount(minor, batch.currency) for name, minor in totals.items()},
-        **{f"{name}InCurrency": rates.in_base(company, minor, batch.currency) for name, minor in totals.items()},
+        **{
+            f"{name}InCurrency": rates.in_base(company, minor, batch.currency, batch.rate)
+            for name, minor in totals.items()
+        },
         "createVatTransaction": batch.vat_transaction,
         "branch": batch.branch,
         "lastModifiedDateTime": formats.stamp(batch.modified_at, company.switches.stamp_zone),
@@ -321,9 +335,9 @@ def _line_dto(company: Company, batch: Batch, line: JournalLine) -> dict[str, An
         "referenceNumber": line.reference,
         "transactionDescription": line.description,
         "debitAmount": formats.amount(line.debit_minor, batch.currency),
-        "debitAmountInCurrency": rates.in_base(company, line.debit_minor, batch.currency),
+        "debitAmountInCurrency": rates.in_base(company, line.debit_minor, batch.currency, batch.rate),
         "creditAmount": formats.amount(line.credit_minor, batch.currency),
-        "creditAmountInCurrency": rates.in_base(company, line.credit_minor, batch.currency),
+        "creditAmountInCurrency": rates.in_base(company, line.credit_minor, batch.currency, batch.rate),
         "vat": {"id": line.vat_id} if line.vat_id else None,
         "vatCode": {"id": line.vat_category} if line.vat_category else None,
         "branch": batch.branch,

@@ -131,6 +131,7 @@ def void(company: Company, payment: Payment) -> Payment:
             if line.released
         ],
         charges=list(payment.charges),
+        rate_day=payment.valued_on,
     )
     company.store_payment(voiding)
     company.touch(payment)
@@ -184,7 +185,15 @@ def _book(company: Company, payment: Payment, *, sign: int, voiding: Payment | N
         Line(company.receivable_account, -sign * payment.amount_minor, payment.customer),
     ]
     bookings.book_document(
-        company, "AR", shown.type, shown.number, shown.reference, shown.applied_on, payment.currency, lines
+        company,
+        "AR",
+        shown.type,
+        shown.number,
+        shown.reference,
+        shown.applied_on,
+        payment.currency,
+        lines,
+        valued_on=payment.valued_on,
     )
 
 
@@ -213,4 +222,5 @@ def _book_write_offs(
                 shown.applied_on,
                 payment.currency,
                 lines,
+                valued_on=payment.valued_on,
             )

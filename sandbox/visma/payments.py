@@ -312,6 +312,7 @@ def void_payment(company: Company, call: Call) -> Answer:
 def dto(company: Company, payment: Payment) -> dict[str, Any]:
     style = company.switches.date_styles["payment"]
     currency = payment.currency
+    rate = rates.rate(company, currency, payment.valued_on)
     return {
         "type": payment.type,
         "refNbr": payment.number,
@@ -326,12 +327,12 @@ def dto(company: Company, payment: Payment) -> dict[str, Any]:
         "cashAccount": payment.cash_account,
         "currency": currency,
         "paymentAmount": formats.amount(payment.amount_minor, currency),
-        "paymentAmountInCurrency": rates.in_base(company, payment.amount_minor, currency),
+        "paymentAmountInCurrency": rates.in_base(company, payment.amount_minor, currency, rate),
         "invoiceText": payment.text,
         "appliedToDocuments": formats.amount(payment.applied_minor, currency),
         "appliedToOrders": formats.amount(0, currency),
         "availableBalance": formats.amount(payment.available_minor, currency),
-        "availableBalanceInCurrency": rates.in_base(company, payment.available_minor, currency),
+        "availableBalanceInCurrency": rates.in_base(company, payment.available_minor, currency, rate),
         "writeOffAmount": formats.amount(sum(line.write_off_minor for line in payment.lines), currency),
         "financeCharges": formats.amount(payment.charges_minor, currency),
         "deductedCharges": formats.amount(payment.charges_minor, currency),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 #: kinds of documents that a payment line may name (section 2.5); anything else cannot be found in the system.
 DOCUMENT_TYPES = ("Invoice", "DebitNote", "CreditNote", "Payment", "Prepayment", "FinCharge", "SmallCreditWo", "Refund")
@@ -231,6 +232,12 @@ class Payment(Stamped):
     lines: list[Application] = field(default_factory=list)
     charges: list[FinanceCharge] = field(default_factory=list)
     drawn_minor: int = 0
+    #: the day of its rate if that is not `dated`: a void is valued as what it takes back.
+    rate_day: date | None = None
+
+    @property
+    def valued_on(self) -> date:
+        return self.rate_day or self.dated
 
     @property
     def hold(self) -> bool:
@@ -271,7 +278,10 @@ class JournalLine:
 
 @dataclass(slots=True, kw_only=True)
 class Batch(Stamped):
-    """A batch of the general ledger: entered by hand (module GL) or made by a released document (AR, CA)."""
+    """A batch of the general ledger: entered by hand (module GL) or made by a released document (AR, CA).
+
+    `rate` is what one unit of its currency is in the base currency.
+    """
 
     module: str
     number: str
@@ -279,6 +289,7 @@ class Batch(Stamped):
     dated: date
     period: str
     currency: str
+    rate: Decimal
     ledger: str
     lines: list[JournalLine]
     description: str = ""

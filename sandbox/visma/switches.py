@@ -54,6 +54,8 @@ class Switches:
     vat_entry_in_general_ledger: bool = False
     #: 3: whether lines on accounts without a default need a subaccount.
     subaccounts_active: bool = False
+    #: 2.2: rates are divided by instead of multiplied with, so `exchangeRate` is the other way round.
+    rates_divide: bool = False
     #: 2.9: direct debit lines exist in Dutch companies only.
     direct_debit_enabled: bool = False
     #: 3: an unreleased payment already reserves the invoice for itself.

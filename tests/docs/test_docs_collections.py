@@ -29,6 +29,8 @@ def codes_of_the_rules() -> set[str]:
             match node:
                 case ast.Call(func=ast.Attribute(attr="no"), args=[ast.Constant(value=str(code)), *_]):
                     found.add(code)
+                case ast.Call(func=ast.Name(id="NoMandate"), args=[ast.Constant(value=str(code)), *_]):
+                    found.add(code)
                 case ast.Call(func=ast.Name(id="NotEligible"), args=[_, ast.Constant(value=str(code)), *_]):
                     found.add(code)
                 case ast.Return(value=ast.Tuple(elts=[ast.Constant(value=str(code)), _])) if code:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from connector_resources.posting.protocol import PostingReport
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 from connector_resources.transport.authorization_code import begin_consent, code_from_redirect, exchange_code
-from sandbox.clock import SandboxClock
 from sandbox.datev.app import DatevApp
 from sandbox.datev.app import create_app as create_datev
 from sandbox.datev.datacentre import DataCentre
@@ -37,10 +36,8 @@ from sandbox.exact_online.app import create_app as create_exact_online
 from sandbox.exact_online.division import Division
 from sandbox.gocardless.app import create_app as create_gocardless
 from sandbox.gocardless.world import READ_WRITE_TOKEN, World
-from sandbox.gocardless.world import Settings as GoCardlessSettings
 from sandbox.ifs_cloud.app import IfsCloudSandbox
 from sandbox.ifs_cloud.app import create_app as create_ifs_cloud
-from sandbox.ifs_cloud.switches import Switches as IfsCloudSwitches
 from sandbox.ifs_cloud.tenant import Tenant
 from sandbox.sage300.app import Sage300Sandbox
 from sandbox.sage300.app import create_app as create_sage300
@@ -49,151 +46,19 @@ from sandbox.serve import running
 from sandbox.visma.app import VismaSandbox
 from sandbox.visma.app import create_app as create_visma
 from sandbox.visma.company import Company
+from tests.erp_sections import (
+    datev_section,
+    exact_online_section,
+    ifs_cloud_section,
+    sage300_section,
+    visma_section,
+)
+from tests.evenings import DAY
 
-DAY = date(2026, 6, 3)
-MORNING = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
-EVENING = datetime(2026, 6, 3, 21, 0, tzinfo=UTC)
 WEBHOOK_SECRET = "test-webhook-secret"
 EXACT_ONLINE_REDIRECT = "http://127.0.0.1:8123/callback"
 
 BOOKS = {"time_zone": "Europe/Oslo", "cut_over": "2026-06-01"}
-
-
-def visma_section(company: Company, address: str) -> dict[str, Any]:
-    """The ERP section of a connection to the stand-in's company with its standard chart."""
-    return {
-        "kind": "visma",
-        "tenant_id": company.tenant_id,
-        "company_name": company.name,
-        "base_url": address,
-        "token_url": f"{address}/connect/token",
-        "payment_method": "GC",
-        "currencies": {
-            "EUR": {"clearing_cash_account": "1985", "bank_account": "1920"},
-            "GBP": {"clearing_cash_account": "1986", "bank_account": "1930"},
-        },
-        "accounts": {
-            "fees": "7770",
-            "surcharges": "7770",
-            "partner_fees": "7770",
-            "input_vat": "2710",
-            "suspense": "2990",
-            "sales_returns": "3000",
-            "payout_transit": "1990",
-            "fx_transit": "1990",
-            "fx_difference": "8160",
-            "rounding": "7798",
-            "other_income": "3100",
-        },
-    }
-
-
-def datev_section(address: str) -> dict[str, Any]:
-    """The ERP section of a connection to the first client of the stand-in's tax adviser."""
-    files, clients = "accounting-extf-files/platform/v3", "accounting-clients/platform/v2"
-    return {
-        "kind": "datev",
-        "consultant_number": 455148,
-        "client_number": 1,
-        "chart": "skr03",
-        "public_app": True,
-        "redirect_uri": "https://connector.example/datev/callback",
-        "time_zone": "Europe/Berlin",
-        "exchange_rates": {"GBP": {"2026-06": "0.85"}},
-        "addresses": {
-            "authorize": f"{address}/openid/authorize",
-            "token": f"{address}/token",
-            "revoke": f"{address}/revoke",
-            "userinfo": f"{address}/userinfo",
-            "clients": f"{address}/{clients}",
-            "extf_files": f"{address}/{files}",
-        },
-    }
-
-
-def exact_online_section(address: str) -> dict[str, Any]:
-    """The ERP section of a connection to the stand-in's division with its standard chart."""
-    return {
-        "kind": "exact_online",
-        "base_url": address,
-        "currencies": {
-            "EUR": {"bank_journal": "23", "clearing_account": "1230", "transit_account": "2000"},
-            "GBP": {"bank_journal": "24", "clearing_account": "1231", "transit_account": "2000"},
-        },
-        "accounts": {
-            "receivable": "1300",
-            "fees": "4500",
-            "surcharges": "4500",
-            "partner_fees": "4500",
-            "input_vat": "1510",
-            "suspense": "2990",
-            "sales_returns": "8000",
-            "payout_transit": "2990",
-            "fx_transit": "2010",
-            "fx_difference": "9500",
-            "rounding": "9510",
-            "other_income": "8000",
-        },
-        "general_journal": "90",
-        "sales_journal": "70",
-    }
-
-
-def ifs_cloud_section(address: str, creditor: str) -> dict[str, Any]:
-    """The ERP section of a connection to company 10 of the stand-in's tenant with its standard chart."""
-    return {
-        "kind": "ifs_cloud",
-        "base_url": address,
-        "realm": "acmeprod",
-        "companies": {
-            "10": {
-                "creditor": creditor,
-                "user_group": "AC",
-                "currencies": {
-                    "EUR": {"cash_account": "GCEUR", "clearing_account": "1940", "bank_account": "1930"},
-                    "GBP": {"cash_account": "GCGBP", "clearing_account": "1941", "bank_account": "1930"},
-                },
-                "accounts": {
-                    "fees": "6570",
-                    "input_vat": "2641",
-                    "suspense": "2999",
-                    "payout_transit": "2990",
-                    "fx_difference": "3960",
-                    "other_income": "3010",
-                },
-            }
-        },
-    }
-
-
-def sage300_section(address: str) -> dict[str, Any]:
-    """The ERP section of a connection to the stand-in's company, which posts its batches itself."""
-    return {
-        "kind": "sage300",
-        "base_url": f"{address}/Sage300WebApi",
-        "company": "SAMLTD",
-        "mode": "ar_receipts",
-        "post_mode": "post",
-        "currencies": {
-            "EUR": {"bank_code": "GCEUR", "clearing_account": "1099", "bank_account": "1020"},
-            "GBP": {"bank_code": "GCGBP", "clearing_account": "1098", "bank_account": "1025"},
-        },
-        "accounts": {
-            "receivable": "1100",
-            "fees": "6115",
-            "input_vat": "2150",
-            "suspense": "9999",
-            "sales_returns": "4090",
-            "payout_transit": "9999",
-            "fx_difference": "7100",
-            "other_income": "4010-100",
-            "revenue": "4010-100",
-        },
-        "no_tax_group": "NOTAX",
-        "refund_tax_group": "NOTAX",
-        "invoice_tax_group": "NOTAX",
-        "optional_fields": {"bank_account": None},
-    }
 
 
 @dataclass(slots=True)
@@ -432,88 +297,3 @@ def _open(
         }.items():
             vault.write(name, key, value)
         yield runtime, runtime.connection(name), naps
-
-
-def evening_world(at: datetime = EVENING, **settings: Any) -> World:
-    """A GoCardless world whose clock stands at the evening of `DAY`; `settings` are fields of the world's."""
-    return World(SandboxClock(at), seed=1, settings=GoCardlessSettings(**settings))
-
-
-def evening_company(customers: int = 0, clock: SandboxClock | None = None) -> Company:
-    """A Visma company with the standard chart and the customers 10001… that the loader's payments name."""
-    company = Company(clock=clock or SandboxClock(EVENING)).standard_chart()
-    for number in range(1, customers + 1):
-        company.add_customer(f"{10000 + number}", f"Load Customer {number}", email=f"load{number}@example.com")
-    return company
-
-
-def evening_division(customers: int = 0, clock: SandboxClock | None = None) -> Division:
-    """An Exact Online division with the standard chart and the customers 10001… that the loader's payments name.
-
-    Each has a bank account: a mandate needs one.
-    """
-    division = Division(clock=clock or SandboxClock(EVENING)).standard_chart(years=(2025, 2026))
-    for number in range(1, customers + 1):
-        row = division.add_account(f"{10000 + number}", f"Load Customer {number}", Email=f"load{number}@example.com")
-        division.tables["BankAccounts"].add(
-            {"ID": division.new_id(), "Account": row["ID"], "BankAccount": f"{1_000_000 + number}", "Main": True,
-             "Blocked": False}
-        )  # fmt: skip
-    return division
-
-
-def evening_sage300(
-    customers: int = 0,
-    clock: SandboxClock | None = None,
-    known_since: datetime | None = None,
-    in_pounds: Collection[int] = (),
-) -> Sage300Company:
-    """A Sage 300 company with the standard chart and the customers 10001… that the loader's payments name.
-
-    `known_since` is when they were entered, by default now; those of `in_pounds` (from 1) are kept in GBP, because a customer
-    of Sage has one currency.
-    """
-    clock = clock or SandboxClock(EVENING)
-    company = Sage300Company("SAMLTD", clock=SandboxClock(known_since) if known_since else clock).standard((2025, 2026))
-    for number in range(1, customers + 1):
-        group = "RTLGBP" if number in in_pounds else "RTL"
-        email = f"load{number}@example.com"
-        company.add_customer(f"{10000 + number}", f"Load Customer {number}", Email=email, GroupCode=group)
-    company.clock = clock
-    return company
-
-
-def evening_tenant(customers: int = 0, clock: SandboxClock | None = None, **switches: Any) -> Tenant:
-    """An IFS Cloud tenant with company 10 and the customers 10001… that the loader's payments name."""
-    limits = IfsCloudSwitches(**{"calls_per_minute": 1_000_000, **switches})
-    tenant = Tenant(clock or SandboxClock(EVENING), limits)
-    tenant.add_company("10", "EUR", currencies=["GBP"])
-    tenant.add_rate("10", "GBP", "1.16", date(2026, 1, 1))
-    for number in range(1, customers + 1):
-        tenant.add_customer(f"{10000 + number}", f"Load Customer {number}", email=f"load{number}@example.com")
-    return tenant
-
-
-def datacentre(clock: SandboxClock | None = None) -> DataCentre:
-    """DATEV with its default clients; a person's consent is given without a page."""
-    return DataCentre(clock or SandboxClock(EVENING), random.Random(1))
-
-
-__all__ = [
-    "DAY",
-    "EVENING",
-    "MORNING",
-    "Installation",
-    "create_datev",
-    "datacentre",
-    "datev_installation",
-    "evening_company",
-    "evening_division",
-    "evening_sage300",
-    "evening_tenant",
-    "evening_world",
-    "exact_online_installation",
-    "ifs_cloud_installation",
-    "sage300_installation",
-    "visma_installation",
-]

@@ -27,7 +27,7 @@ from sandbox.gocardless.app import create_app as create_gocardless
 from sandbox.gocardless.records import Record
 from sandbox.gocardless.world import READ_WRITE_TOKEN
 from sandbox.serve import running
-from tests.installations import DAY, MORNING, evening_world
+from tests.evenings import DAY, MORNING, evening_world
 from tests.merchant import Merchant
 
 LAST = date(2026, 6, 30)

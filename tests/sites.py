@@ -29,21 +29,32 @@ from sandbox.ifs_cloud.tenant import Tenant
 from sandbox.sage300.app import Sage300Sandbox
 from sandbox.sage300.company import Company as Sage300Company
 from sandbox.visma.company import Company
-from tests.installations import (
+from tests.evenings import (
     DAY,
     MORNING,
-    Installation,
     datacentre,
-    datev_installation,
     evening_company,
     evening_division,
     evening_sage300,
     evening_tenant,
     evening_world,
+)
+from tests.installations import (
+    Installation,
+    datev_installation,
     exact_online_installation,
     ifs_cloud_installation,
     sage300_installation,
     visma_installation,
+)
+from tests.ledger_books import (
+    DatevBooks,
+    Documents,
+    ExactOnlineBooks,
+    IfsCloudBooks,
+    LedgerBooks,
+    Sage300Books,
+    VismaBooks,
 )
 from tests.merchant import Merchant
 
@@ -60,6 +71,7 @@ class Site:
 
     at: Installation
     merchant: Merchant
+    ledger: LedgerBooks
 
     @property
     def company(self) -> Company:
@@ -134,17 +146,9 @@ class Site:
         """The ERP requests so far that were no reads, token calls left out."""
         return [(m, p) for m, p in self.at.erp.faults.requests if m != "GET" and not p.endswith("/token")]
 
-    def documents(self) -> Counter[tuple[Any, ...]]:
+    def documents(self) -> Documents:
         """Every document of the ERP with what it says; two that say the same are counted, drafts too."""
-        if isinstance(self.at.erp, DatevApp):
-            return _datev_documents(self.books())
-        if isinstance(self.at.erp, ExactOnlineSandbox):
-            return _exact_online_documents(self.division)
-        if isinstance(self.at.erp, Sage300Sandbox):
-            return _sage300_documents(self.sage300)
-        if isinstance(self.at.erp, IfsCloudSandbox):
-            return _ifs_cloud_documents(self.tenant)
-        return _visma_documents(self.company)
+        return self.ledger.documents()
 
     def books(self) -> Books:
         assert isinstance(self.at.erp, DatevApp)
@@ -166,34 +170,11 @@ class Site:
 
     def clearing(self, currency: str = "EUR") -> int:
         """The ERP's own balance of the clearing account, minor units."""
-        if isinstance(self.at.erp, DatevApp):
-            return self.books().balance("1360")
-        if isinstance(self.at.erp, ExactOnlineSandbox):
-            return self.division.books.balance({"EUR": "1230", "GBP": "1231"}[currency], currency)
-        if isinstance(self.at.erp, Sage300Sandbox):
-            return self.sage300.books.balance({"EUR": "1099", "GBP": "1098"}[currency])
-        if isinstance(self.at.erp, IfsCloudSandbox):
-            return int(self.tenant.books["10"].balance({"EUR": "1940", "GBP": "1941"}[currency], currency))
-        return self.company.books.balance({"EUR": "1985", "GBP": "1986"}[currency], currency)
+        return self.ledger.clearing(currency)
 
     def ledger_balances(self) -> dict[str, int]:
         """The ERP's own books: what is not zero, minor units by account or customer, and currency."""
-        if isinstance(self.at.erp, DatevApp):
-            books = self.books()
-            found = {f"account {account}": books.balance(account) for account in books.turnovers}
-        elif isinstance(self.at.erp, Sage300Sandbox):
-            found = _sage300_balances(self.sage300)
-        elif isinstance(self.at.erp, IfsCloudSandbox):
-            found = _ifs_cloud_balances(self.tenant)
-        else:
-            own = self.division.books if isinstance(self.at.erp, ExactOnlineSandbox) else self.company.books
-            found = {
-                f"{what} {name} {currency}": minor
-                for what, balances in (("account", own.balances()), ("customer", own.receivables()))
-                for currency, accounts in balances.items()
-                for name, minor in accounts.items()
-            }
-        return {name: minor for name, minor in found.items() if minor}
+        return self.ledger.balances()
 
     def unfinished(self) -> dict[str, int]:
         """Postings that are neither settled nor withdrawn, by kind and state."""
@@ -215,140 +196,6 @@ class Site:
         return self.at.runtime.store.trail.verify(self.name).ok
 
 
-def _visma_documents(company: Company) -> Counter[tuple[Any, ...]]:
-    with company.lock:
-        found: Counter[tuple[Any, ...]] = Counter(
-            (p.type, p.reference, p.status, p.customer, p.amount_minor, p.currency) for p in company.payments.values()
-        )
-        found.update(
-            (d.kind, d.external_reference, d.status, d.customer, d.total_minor, d.balance_minor)
-            for d in company.documents.values()
-        )
-        found.update(
-            ("Journal", b.description, b.status, b.debit_minor, b.credit_minor)
-            for b in company.batches.values()
-            if b.module == "GL"
-        )
-        found.update(("Customer", c.number, *sorted(c.attributes.items())) for c in company.customers.values())
-        return found
-
-
-def _datev_documents(books: Books) -> Counter[tuple[Any, ...]]:
-    rejected = [record for record in books.files if record.state == "rejected"]
-    assert not rejected, rejected
-    found: Counter[tuple[Any, ...]] = Counter(row.meaning for row in books.rows)
-    found.update(("Debtor", number, columns.get(244, "")) for number, columns in books.parties.items())
-    return found
-
-
-def _exact_online_documents(division: Division) -> Counter[tuple[Any, ...]]:
-    """Line by line, because after a refusal other postings may share an entry than at first."""
-    with division.lock:
-        found: Counter[tuple[Any, ...]] = Counter(
-            (row["JournalCode"], row["Description"], row["GLAccountCode"], row["AccountCode"], row["AmountFC"])
-            for row in division.tables["TransactionLines"]
-            if row["LineNumber"]
-        )
-        found.update(
-            ("Mandate", row["Reference"], row["Account"], row.get("CancellationDate") is not None)
-            for row in division.tables["DirectDebitMandates"]
-        )
-        found.update(
-            ("Customer", row["Code"].strip(), row.get("SearchCode"), row.get("Email"))
-            for row in division.tables["Accounts"]
-        )
-        found.update(
-            ("Receivable", row["InvoiceNumber"], row["PaymentReference"])
-            for row in division.tables["Terms"]
-            if row.get("PaymentReference")
-        )
-        return found
-
-
-def _sage300_documents(company: Sage300Company) -> Counter[tuple[Any, ...]]:
-    """Entry by entry, because after a refusal other postings may share a batch than at first. Batches that Sage made are left
-    out, and those that a refusal emptied."""
-    with company.lock:
-        tables = company.tables
-        found: Counter[tuple[Any, ...]] = Counter(
-            ("Receipt", x["CheckReceiptNumber"], x["EntryReference"], x["CustomerNumber"], x["BankReceiptAmount"])
-            for row in tables["ARReceiptAndAdjustmentBatches"]
-            if row["BatchStatus"] != "Deleted"
-            for x in row["ReceiptsAdjustments"]
-        )
-        found.update(
-            (x["DocumentType"], x["DocumentNumber"], x["CustomerNumber"], x["DocumentTotalIncludingTax"])
-            for row in tables["ARInvoiceBatches"]
-            if row["BatchStatus"] != "Deleted" and row["Description"].startswith("GC ")
-            for x in row["Invoices"]
-        )
-        found.update(
-            ("Refund", x["DocumentNumber"], x["CustomerNumber"], x["CashAmountPayment"])
-            for row in tables["ARRefundBatches"]
-            if row["BatchStatus"] != "Deleted"
-            for x in row["RefundEntries"]
-        )
-        found.update(
-            ("Journal", x["Description"], line["AccountNumber"], line["Reference"], line["Description"], line["Amount"])
-            for row in tables["GLJournalBatches"]
-            if row["Status"] != "Deleted" and row["Description"].startswith("GC ")
-            for x in row["JournalHeaders"]
-            for line in x["JournalDetails"]
-        )
-        found.update(
-            ("Customer", row["CustomerNumber"], row["Email"],
-             *sorted((x["OptionalField"], x["Value"]) for x in row["CustomerOptionalFieldValues"]))
-            for row in tables["ARCustomers"]
-        )  # fmt: skip
-        return found
-
-
-def _sage300_balances(company: Sage300Company) -> dict[str, int]:
-    """Accounts in the functional currency, and customers in their own."""
-    books = company.books
-    found = {f"account {account}": minor for account, minor in books.balances().items()}
-    found |= {
-        f"customer {number} {currency}": minor
-        for currency, customers in books.receivables().items()
-        for number, minor in customers.items()
-    }
-    return found
-
-
-def _ifs_cloud_documents(tenant: Tenant) -> Counter[tuple[Any, ...]]:
-    """Line by line, because after a refusal other postings may share a payment than at first. Cancelled ones are left out."""
-    with tenant.lock:
-        dead = {
-            (row["Company"], row["MixedPaymentId"])
-            for row in tenant.table("MixedPayment")
-            if row["Objstate"] == "Cancelled"
-        }
-        found: Counter[tuple[Any, ...]] = Counter(
-            ("Transaction", row["Text"], row["Identity"], row["CurrAmount"], row["LedgerItemId"])
-            for row in tenant.table("MixedPaymentLumpSum")
-            if (row["Company"], row["MixedPaymentId"]) not in dead
-        )
-        found.update(
-            ("Row", row["ReferenceNumber"], row["Account"], row["CurrencyCode"], row["Text"],
-             row["CurrencyDebetAmount"], row["CurrencyCreditAmount"])
-            for row in tenant.table("VoucherRow")
-            if row["FunctionGroup"] == "M"
-        )  # fmt: skip
-        found.update(("Customer", row["CustomerId"], row["Name"]) for row in tenant.table("CustomerInfo"))
-        found.update(("Draft", row["Objkey"]) for row in tenant.table("VoucherEntry"))
-        return found
-
-
-def _ifs_cloud_balances(tenant: Tenant) -> dict[str, int]:
-    told = tenant.books["10"].told()
-    return {
-        f"{what} {name} {currency}": minor
-        for what, balances in (("account", told["balances"]), ("customer", told["receivable"]))
-        for currency, accounts in balances.items()
-        for name, minor in accounts.items()
-    }
-
-
 @contextlib.contextmanager
 def visma_site(
     home: Path, *, customers: int = KNOWN_CUSTOMERS, merchant: Merchant | None = None, **overrides: Any
@@ -357,14 +204,15 @@ def visma_site(
     merchant = merchant or Merchant(evening_world(MORNING))
     company = evening_company(customers, merchant.world.clock)
     with visma_installation(home, merchant.world, company, **overrides) as at:
-        yield Site(at, merchant)
+        yield Site(at, merchant, VismaBooks(company))
 
 
 @contextlib.contextmanager
 def datev_site(home: Path, *, merchant: Merchant | None = None, **overrides: Any) -> Iterator[Site]:
     merchant = merchant or Merchant(evening_world(MORNING))
-    with datev_installation(home, merchant.world, datacentre(merchant.world.clock), **overrides) as at:
-        yield Site(at, merchant)
+    centre = datacentre(merchant.world.clock)
+    with datev_installation(home, merchant.world, centre, **overrides) as at:
+        yield Site(at, merchant, DatevBooks(centre))
 
 
 @contextlib.contextmanager
@@ -375,7 +223,7 @@ def exact_online_site(
     merchant = merchant or Merchant(evening_world(MORNING))
     division = evening_division(customers, merchant.world.clock)
     with exact_online_installation(home, merchant.world, division, **overrides) as at:
-        yield Site(at, merchant)
+        yield Site(at, merchant, ExactOnlineBooks(division))
 
 
 @contextlib.contextmanager
@@ -387,7 +235,7 @@ def sage300_site(
     in_pounds = {number for number, currency in merchant.mandates if currency == "GBP"}
     company = evening_sage300(customers, merchant.world.clock, in_pounds=in_pounds)
     with sage300_installation(home, merchant.world, company, **overrides) as at:
-        yield Site(at, merchant)
+        yield Site(at, merchant, Sage300Books(company))
 
 
 @contextlib.contextmanager
@@ -398,4 +246,4 @@ def ifs_cloud_site(
     merchant = merchant or Merchant(evening_world(MORNING))
     tenant = evening_tenant(customers, merchant.world.clock)
     with ifs_cloud_installation(home, merchant.world, tenant, **overrides) as at:
-        yield Site(at, merchant)
+        yield Site(at, merchant, IfsCloudBooks(tenant))

@@ -15,15 +15,8 @@ from connector_resources.posting.planning import Scope
 from connector_resources.store.schema import INBOX_EVENTS
 from sandbox.gocardless.load import Loaded, load_confirmed_payments, load_payout
 from sandbox.gocardless.world import World
-from tests.installations import (
-    EVENING,
-    Installation,
-    datacentre,
-    datev_installation,
-    evening_company,
-    evening_world,
-    visma_installation,
-)
+from tests.evenings import EVENING, datacentre, evening_company, evening_world
+from tests.installations import Installation, datev_installation, visma_installation
 
 PAYMENTS = 1_000
 #: midnight in Oslo and Berlin between the first and the second half of the payments.

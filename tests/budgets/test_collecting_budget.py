@@ -11,14 +11,8 @@ import pytest
 from connector_resources.collections.reading import read_open_invoices
 from connector_resources.collections.run import CollectionReport, collect
 from sandbox.gocardless.load import load_confirmed_payments
-from tests.installations import (
-    DAY,
-    MORNING,
-    Installation,
-    evening_division,
-    evening_world,
-    exact_online_installation,
-)
+from tests.evenings import DAY, MORNING, evening_division, evening_world
+from tests.installations import Installation, exact_online_installation
 from tests.merchant import Merchant
 
 INVOICES = 1_000

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.gocardless.load import load_confirmed_payments, load_payout
-from tests.installations import DAY, EVENING, MORNING, datacentre, datev_installation, evening_world
+from tests.evenings import DAY, EVENING, MORNING, datacentre, evening_world
+from tests.installations import datev_installation
 
 ROOT = Path(__file__).parents[2]
 PAYMENTS = 100_000

@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from connector.cli import main
 from sandbox.gocardless.load import load_confirmed_payments, load_payout
 from sandbox.serve import free_port
-from tests.installations import EVENING, MORNING, Installation, evening_company, evening_world, visma_installation
+from tests.evenings import EVENING, MORNING, evening_company, evening_world
+from tests.installations import Installation, visma_installation
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from sandbox.gocardless.app import create_app as create_gocardless
 from sandbox.gocardless.load import load_confirmed_payments
 from sandbox.gocardless.world import OAuthApp, World
 from sandbox.serve import free_port, running
-from tests.installations import BOOKS, MORNING, datev_section
+from tests.erp_sections import datev_section
+from tests.evenings import MORNING
+from tests.installations import BOOKS
 
 PARTNER_SECRET = "partner-app-secret"
 

@@ -15,7 +15,8 @@ from connector_resources.collections.reading import read_open_invoices
 from connector_resources.collections.run import collect
 from connector_resources.erp.registry import ERPS
 from tests.connector.conftest import Shop
-from tests.installations import DAY, MORNING, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, MORNING, evening_company, evening_world
+from tests.installations import visma_installation
 from tests.merchant import Merchant
 
 

@@ -11,7 +11,7 @@ import requests
 from openpyxl import load_workbook
 
 from connector.cli import COMMANDS
-from tests.installations import DAY
+from tests.evenings import DAY
 
 DAYS = (DAY, DAY)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.installations import visma_section
+from tests.erp_sections import visma_section
 
 
 @pytest.mark.parametrize("erp", ["visma", "datev"])

@@ -12,7 +12,8 @@ from connector_resources.subscriptions.reading import read_recurring_charges
 from connector_resources.subscriptions.run import SubscriptionReport, subscribe
 from sandbox.sage300.clerk import Clerk
 from tests.connector.conftest import Shop
-from tests.installations import DAY, MORNING, evening_sage300, evening_world, sage300_installation
+from tests.evenings import DAY, MORNING, evening_sage300, evening_world
+from tests.installations import sage300_installation
 from tests.merchant import Merchant
 
 

@@ -11,7 +11,7 @@ import pytest
 from connector.definitions import defs
 from connector_resources.connections.template import connection_template
 from connector_resources.errors import BrokenConnectionFile
-from tests.installations import DAY
+from tests.evenings import DAY
 
 ASSETS = {
     "gocardless": [

@@ -14,7 +14,8 @@ import pytest
 
 from connector.day_run import DayRun, run_days
 from sandbox.gocardless.load import load_confirmed_payments, load_payout
-from tests.installations import DAY, MORNING, Installation, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, MORNING, evening_company, evening_world
+from tests.installations import Installation, visma_installation
 
 
 @dataclass(frozen=True, slots=True)

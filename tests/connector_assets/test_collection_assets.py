@@ -14,7 +14,8 @@ from connector.day_run import run_days
 from connector_assets.factory import connection_definitions
 from connector_assets.names import day_job_name, erp_job_name, key
 from connector_resources.erp.registry import ERPS
-from tests.installations import DAY, MORNING, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, MORNING, evening_company, evening_world
+from tests.installations import visma_installation
 from tests.merchant import Merchant
 
 INVOICES = key("nordic", "erp", "open_invoices")

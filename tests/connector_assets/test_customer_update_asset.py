@@ -11,7 +11,8 @@ import pytest
 from connector.day_run import run_days
 from connector_assets.factory import connection_definitions
 from connector_assets.names import day_job_name, erp_job_name, key
-from tests.installations import DAY, MORNING, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, MORNING, evening_company, evening_world
+from tests.installations import visma_installation
 from tests.merchant import Merchant
 
 SECTION = {"metadata_keys": ["erp_customer"], "to_gocardless": "number"}

@@ -11,7 +11,7 @@ import dagster as dg
 
 from connector_assets.names import CONNECTION_TAG
 from sandbox.faults import Fault
-from tests.installations import DAY
+from tests.evenings import DAY
 
 DAY_BEFORE = DAY - timedelta(days=1)
 POSTED = {"customer posted": 4, "payout posted": 1, "receipt posted": 8}

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector_resources.store.vault_key import VaultKey
 from sandbox.gocardless.world import Token
-from tests.installations import DAY
+from tests.evenings import DAY
 
 CANARIES = {
     "gocardless_access_token": "canary-token-4711-gocardless",

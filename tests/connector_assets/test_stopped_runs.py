@@ -11,7 +11,7 @@ from connector_assets.factory import connection_definitions
 from connector_resources.posting.continuing import WAITS, Continuations
 from sandbox.faults import Fault
 from sensors.continue_sensor import continue_sensor
-from tests.installations import DAY
+from tests.evenings import DAY
 
 DAY_BEFORE = DAY - timedelta(days=1)
 WRITE = {"method": "POST|PUT", "path": r"/v\d/"}

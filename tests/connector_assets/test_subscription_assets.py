@@ -12,7 +12,8 @@ from connector_assets.factory import connection_definitions
 from connector_assets.names import day_job_name, erp_job_name, key
 from sandbox.sage300.clerk import Clerk
 from tests.connector_assets.test_collection_assets import metadata_of
-from tests.installations import DAY, MORNING, evening_sage300, evening_world, sage300_installation
+from tests.evenings import DAY, MORNING, evening_sage300, evening_world
+from tests.installations import sage300_installation
 from tests.merchant import Merchant
 
 CHARGES = key("harbour", "erp", "recurring_charges")

@@ -13,7 +13,8 @@ from connector_resources.errors import ConfigurationError
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 from sandbox.business.played_clock import PlayedClock
-from tests.installations import evening_company, visma_section
+from tests.erp_sections import visma_section
+from tests.evenings import evening_company
 
 JUNE = datetime(2026, 6, 3, 20, tzinfo=UTC)
 SOON = timedelta(seconds=20)

@@ -27,7 +27,19 @@ INLINE = re.compile(r"`(connector [^`]+)`")
 LOCAL = {
     "connections", "credentials", "customers", "held", "init", "release", "report", "status", "trace", "trail", "withdraw",
 }  # fmt: skip
-REMOTE = {"authorize", "collections", "demo", "ping", "plan", "replay", "run", "sandbox", "serve", "subscriptions", "webhooks"}
+REMOTE = {
+    "authorize",
+    "collections",
+    "demo",
+    "ping",
+    "plan",
+    "replay",
+    "run",
+    "sandbox",
+    "serve",
+    "subscriptions",
+    "webhooks",
+}
 #: other programs: those that are run here, and those that install, serve, or need a database server.
 RUN_IN_SHELL = {"cp", "mkdir", "openssl"}
 NOT_RUN = {

@@ -25,7 +25,8 @@ from connector_resources.store.schema import INBOX_DELIVERIES, INBOX_EVENTS
 from sandbox.serve import running
 from sandbox.visma.company import Company
 from sensors.receiver import create_receiver
-from tests.installations import BOOKS, datev_section, visma_section
+from tests.erp_sections import datev_section, visma_section
+from tests.installations import BOOKS
 
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 SECRET = "endpoint-secret-one"

@@ -16,7 +16,8 @@ from sandbox.gocardless.load import load_confirmed_payments
 from sandbox.gocardless.world import READ_WRITE_TOKEN
 from sensors.poll_sensor import POLLED_AT, event_poll_sensor, poll_connection
 from sensors.receiver import day_of
-from tests.installations import DAY, MORNING, Installation, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, MORNING, evening_company, evening_world
+from tests.installations import Installation, visma_installation
 
 
 @pytest.fixture

@@ -64,4 +64,4 @@ def test_a_home_that_is_not_a_demos_is_left_alone(tmp_path: Path, monkeypatch: p
 
 def test_every_merchant_of_the_demo_has_a_profile() -> None:
     assert set(ROLES) == set(PROFILES)
-    assert [name for name, role in ROLES.items() if role.collects] == ["dutch", "irish"]
+    assert [name for name, role in ROLES.items() if role.collects] == ["dutch", "irish", "nordsee"]

@@ -25,7 +25,7 @@ from connector_resources.store.receivables import Snapshot
 from sandbox.faults import Fault
 from sandbox.gocardless.records import Record
 from tests import polder as polders
-from tests.installations import DAY, MORNING, evening_world
+from tests.evenings import DAY, MORNING, evening_world
 from tests.merchant import Merchant
 from tests.polder import Polder
 from tests.sites import Site, visma_site

@@ -11,7 +11,7 @@ from connector_resources.collections.run import collect
 from connector_resources.errors import ConnectorError
 from connector_resources.gocardless.writing.documents import idempotency_key
 from connector_resources.posting.planning import Scope
-from tests.installations import DAY
+from tests.evenings import DAY
 
 
 def test_a_due_invoice_is_collected_and_its_receipt_settles_it(desk):

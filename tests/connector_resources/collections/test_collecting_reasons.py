@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.installations import DAY
+from tests.evenings import DAY
 
 
 def second_customer(desk, *, currency: str = "EUR") -> None:

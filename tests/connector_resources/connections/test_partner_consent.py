@@ -20,7 +20,8 @@ from sandbox.gocardless.app import create_app
 from sandbox.gocardless.world import OAuthApp, World
 from sandbox.serve import running
 from sandbox.visma.company import Company
-from tests.installations import BOOKS, visma_section
+from tests.erp_sections import visma_section
+from tests.installations import BOOKS
 
 CALLBACK = "http://localhost:8485/callback"
 SECRET = "partner-app-secret"

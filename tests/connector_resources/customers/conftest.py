@@ -15,7 +15,9 @@ from connector_resources.posting.protocol import PostingReport
 from sandbox.faults import Fault
 from sandbox.gocardless.records import Record
 from sandbox.visma.records import Customer
-from tests.installations import MORNING, evening_company, evening_world, visma_installation
+from tests.evenings import MORNING, evening_company, evening_world
+from tests.installations import visma_installation
+from tests.ledger_books import VismaBooks
 from tests.merchant import Merchant
 from tests.sites import Site
 
@@ -95,6 +97,6 @@ def both_sides(tmp_path: Path) -> Iterator[Callable[..., BothSides]]:
             company = evening_company(3, merchant.world.clock)
             section = {"metadata_keys": KEYS, **customers}
             at = stack.enter_context(visma_installation(tmp_path, merchant.world, company, customers=section))
-            return BothSides(Site(at, merchant))
+            return BothSides(Site(at, merchant, VismaBooks(company)))
 
         yield opened

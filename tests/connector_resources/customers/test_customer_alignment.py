@@ -7,7 +7,7 @@ import pytest
 from connector_resources.posting.planning import Scope
 from connector_resources.proofs.proofs import nothing_unposted
 from sandbox.gocardless.world import READ_ONLY_TOKEN, READ_WRITE_TOKEN
-from tests.installations import DAY
+from tests.evenings import DAY
 from tests.sites import LAST
 
 BOTH = {"to_gocardless": "details", "to_erp": "details"}

@@ -93,7 +93,7 @@ def test_an_accountant_who_edits_the_same_customer_meanwhile_keeps_the_edit(both
     sides.in_gocardless(email="payer@example.com")
     runtime, connection = sides.site.at.runtime, sides.site.at.connection
     from connector_resources.posting.planning import Scope
-    from tests.installations import DAY
+    from tests.evenings import DAY
     from tests.sites import LAST
 
     sides.site.at.read(Scope(DAY, LAST, only_new=False))

@@ -12,7 +12,7 @@ import pytest
 from bookkeeping.rules import Outcome
 from sandbox.clock import SandboxClock
 from sandbox.gocardless.world import World
-from tests.installations import MORNING
+from tests.evenings import MORNING
 from tests.merchant import Merchant
 from tests.sites import Site, visma_site
 

@@ -15,7 +15,7 @@ from sandbox.exact_online.app import ExactOnlineSandbox
 from sandbox.gocardless.world import World
 from sandbox.ifs_cloud.app import IfsCloudSandbox
 from sandbox.sage300.app import Sage300Sandbox
-from tests.installations import MORNING
+from tests.evenings import MORNING
 from tests.merchant import Merchant
 from tests.sites import Site, exact_online_site, ifs_cloud_site, sage300_site, visma_site
 

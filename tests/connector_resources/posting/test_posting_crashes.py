@@ -17,7 +17,7 @@ from connector_resources.erp.contract import Outcome, PlannedSubmission
 from connector_resources.errors import LeaseLost
 from connector_resources.posting.planning import Scope
 from connector_resources.posting.protocol import LEASE_TTL_S
-from tests.installations import DAY
+from tests.evenings import DAY
 from tests.poster import DEAD
 from tests.sites import LAST, Site, datev_site, exact_online_site, ifs_cloud_site, sage300_site, visma_site
 

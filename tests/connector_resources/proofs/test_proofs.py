@@ -17,7 +17,7 @@ from connector_resources.proofs.findings import Findings
 from connector_resources.store.posting_codec import encode_posting
 from sandbox.clock import SandboxClock
 from sandbox.gocardless.world import World
-from tests.installations import DAY, MORNING
+from tests.evenings import DAY, MORNING
 from tests.merchant import Merchant
 from tests.sites import LAST, Site, visma_site
 

@@ -19,7 +19,8 @@ from bookkeeping.money import Money
 from connector_resources.reports.content import gather
 from connector_resources.reports.reconciliation import major, render_html, write_reconciliation
 from connector_resources.reports.workbook import write_workbook
-from tests.installations import DAY, evening_company, evening_world, visma_installation
+from tests.evenings import DAY, evening_company, evening_world
+from tests.installations import visma_installation
 from tests.merchant import Merchant
 
 MONTH = date(2026, 6, 1)

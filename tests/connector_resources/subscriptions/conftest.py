@@ -23,7 +23,7 @@ from connector_resources.store.subscriptions import SubscriptionRow
 from connector_resources.subscriptions.run import SubscriptionReport, subscribe
 from sandbox.faults import Fault
 from sandbox.gocardless.records import Record
-from tests.installations import DAY, MORNING, evening_world
+from tests.evenings import DAY, MORNING, evening_world
 from tests.merchant import Merchant
 from tests.sites import Site, visma_site
 

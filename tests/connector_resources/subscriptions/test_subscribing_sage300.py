@@ -18,7 +18,8 @@ from connector_resources.subscriptions.run import SubscriptionReport, subscribe
 from sandbox.gocardless.records import Record
 from sandbox.sage300.clerk import Clerk
 from sandbox.sage300.company import Company
-from tests.installations import DAY, MORNING, Installation, evening_sage300, evening_world, sage300_installation
+from tests.evenings import DAY, MORNING, evening_sage300, evening_world
+from tests.installations import Installation, sage300_installation
 from tests.merchant import Merchant
 
 FIRST = date(2026, 7, 1)

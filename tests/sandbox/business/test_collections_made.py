@@ -9,7 +9,7 @@ import pytest
 from sandbox.business.collections_made import collections_made
 from sandbox.gocardless.records import Record
 from sandbox.gocardless.world import World
-from tests.installations import MORNING, evening_world
+from tests.evenings import MORNING, evening_world
 from tests.merchant import Merchant
 
 

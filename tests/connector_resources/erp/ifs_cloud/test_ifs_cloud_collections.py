@@ -19,7 +19,9 @@ from sandbox.gocardless.world import World
 from sandbox.ifs_cloud.invoices import ledger_item
 from sandbox.ifs_cloud.switches import Switches
 from sandbox.ifs_cloud.tenant import Tenant
-from tests.installations import DAY, MORNING, Installation, ifs_cloud_installation, ifs_cloud_section
+from tests.erp_sections import ifs_cloud_section
+from tests.evenings import DAY, MORNING
+from tests.installations import Installation, ifs_cloud_installation
 from tests.merchant import Merchant
 
 LAST = DAY + timedelta(days=27)

@@ -50,6 +50,23 @@ def test_success_and_failure_are_written_with_the_reason_and_the_invoice_stays_o
     assert site.states() == {"posted": 3}
 
 
+def test_a_failure_and_the_next_attempt_are_told_one_after_the_other_in_one_run(
+    site: Any, given: SimpleNamespace
+) -> None:
+    site.tenant.add_invoice("10", "C1", 12_100, invoice_no="10001")
+    changes = tell(site, "open_items")
+    site.post(given.invoice_status("10:CI-10001", "in_flight"), **changes)
+
+    site.post(
+        given.invoice_status("10:CI-10001", "failed", cause="insufficient_funds", event="S2"),
+        given.invoice_status("10:CI-10001", "in_flight", event="S3", payment="PM2"),
+        **changes,
+    )
+
+    assert site.states() == {"posted": 3}, site.reasons()
+    assert shown(site, "open_items") == ("in_flight", "", "PM2")
+
+
 def test_items_of_a_payment_proposal_are_told(site: Any, given: SimpleNamespace) -> None:
     site.tenant.add_invoice("10", "C1", 12_100, invoice_no="10001")
     head = proposals.add(site.tenant, "10", "GOCARDLESS", [("CI", "10001")])
@@ -146,11 +163,10 @@ def test_a_customer_gets_its_link_and_mandate_and_loses_the_mandate_when_it_ends
     assert not site.tenant.table("CustomerInfo")[("C1",)]["Cf_Gc_Mandate"]
 
 
-def test_a_name_that_changed_in_gocardless_is_taken_over_and_an_address_is_not(
-    site: Any, given: SimpleNamespace
-) -> None:
+def test_without_customer_details_a_name_is_taken_over_and_an_address_is_not(site: Any, given: SimpleNamespace) -> None:
     facts = {"changed": "city name", "name": "Acme Group AB", "city": "Lund", "revision": "1"}
     changed = given.posting(given.kinds.CUSTOMER, "CU000123", event="customer:CU000123:2", facts=facts)
-    site.post(changed)
+    site.post(changed, customer_details="off")
     assert site.state(changed) == "posted", site.reasons()
     assert site.tenant.table("CustomerInfo")[("C1",)]["Name"] == "Acme Group AB"
+    assert site.tenant.table("CustomerInfoAddress")[("C1", "01")]["City"] == "Stockholm"

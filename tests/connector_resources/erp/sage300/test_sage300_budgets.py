@@ -16,7 +16,8 @@ import pytest
 from connector_resources.posting.planning import Scope
 from sandbox.gocardless.load import Loaded, load_confirmed_payments, load_payout
 from sandbox.gocardless.world import World
-from tests.installations import EVENING, Installation, evening_sage300, evening_world, sage300_installation
+from tests.evenings import EVENING, evening_sage300, evening_world
+from tests.installations import Installation, sage300_installation
 
 PAYMENTS = 1_000
 #: midnight in Amsterdam between the first and the second half of the payments.

@@ -14,7 +14,7 @@ import pytest
 from connector_resources.collections.reading import read_open_invoices
 from connector_resources.collections.run import CollectionReport, collect
 from sandbox.gocardless.records import Record
-from tests.installations import DAY
+from tests.evenings import DAY
 from tests.sites import Site, sage300_site
 
 

@@ -62,6 +62,7 @@ def settings_for(**changes: Any) -> VismaSettings:
             "fees": "7770",
             "input_vat": "2710",
             "fx_transit": "1990",
+            "fx_difference": "8160",
             "sales_returns": "3000",
             "suspense": "2990",
             "rounding": "7798",

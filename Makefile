@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test explore faults check lock clean
+.PHONY: demo test explore faults load check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
@@ -21,6 +21,10 @@ SCHEDULES ?= 500
 FIRST ?= 0
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST)
+
+# Load that takes minutes: the budgets of very large days.
+load: $(STAMP)
+	$(BIN)/pytest -m load
 
 check: $(STAMP)
 	$(BIN)/ruff check .

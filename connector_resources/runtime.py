@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from connector_resources.clock import Clock, clock_of, utc_now
 from connector_resources.connections.load import find_connection, load_connections
@@ -37,7 +38,7 @@ class Runtime:
     counter: CallCounter = field(default_factory=CallCounter)
 
     @classmethod
-    def open(cls, settings: Settings | None = None, *, clock: Clock | None = None) -> Runtime:
+    def open(cls, settings: Settings | None = None, *, clock: Clock | None = None) -> Self:
         """Open the store (migrating it if needed) and read every connection file. The clock is that of the settings.
 
         Raises `BrokenConnectionFile`, `VaultKeyError`, `ConfigurationError`.
@@ -92,7 +93,7 @@ class Runtime:
     def close(self) -> None:
         self.store.close()
 
-    def __enter__(self) -> Runtime:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -161,6 +161,7 @@ class Playing:
         self.wrong: list[str] = []
         self.held: Counter[str] = Counter()
         self._first = site.at.runtime
+        self._watched: Watched
         self._open()
 
     # --- the schedule ------------------------------------------------------------------------------------------------

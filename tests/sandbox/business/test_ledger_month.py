@@ -71,8 +71,9 @@ def test_equal_seeds_give_equal_plans() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_plan_holds_every_story(seed: int) -> None:
-    plan = plan_ledger_month(seed, 6)
+@pytest.mark.parametrize("profile", ["dutch", "irish", "nordsee"])
+def test_every_plan_holds_every_story(seed: int, profile: str) -> None:
+    plan = plan_ledger_month(seed, 6, profile)
     fates = Counter(fate for invoice in plan.invoices for fate in invoice.fates)
 
     assert {invoice.wanted for invoice in plan.invoices} == set(Wanted)

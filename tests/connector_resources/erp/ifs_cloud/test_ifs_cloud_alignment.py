@@ -17,8 +17,8 @@ from sandbox.gocardless.records import Record
 from sandbox.gocardless.world import World
 from sandbox.ifs_cloud.switches import Switches
 from sandbox.ifs_cloud.tenant import Tenant
-from tests.evenings import MORNING
-from tests.installations import DAY, Installation, ifs_cloud_installation
+from tests.evenings import DAY, MORNING
+from tests.installations import Installation, ifs_cloud_installation
 from tests.merchant import Merchant
 
 LAST = DAY + timedelta(days=27)

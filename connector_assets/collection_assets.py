@@ -74,7 +74,7 @@ def _open_invoices(connection: Connection) -> dg.AssetsDefinition:
             snapshot = read_open_invoices(runtime.store, connection.name, connector)
         context.log.info(f"{snapshot.open} open items, {len(snapshot.gone)} gone since the last reading")
         invoices = list(runtime.store.receivables.open(connection.name))
-        return dg.MaterializeResult(metadata=_invoice_metadata(snapshot, invoices))
+        return dg.MaterializeResult(metadata=_invoice_metadata(connection, snapshot, invoices))
 
     return day_asset(connection, shape, read)
 
@@ -111,7 +111,7 @@ def _collections(connection: Connection) -> dg.AssetsDefinition:
     return day_asset(connection, shape, order)
 
 
-def _invoice_metadata(snapshot: Snapshot, invoices: Sequence[OpenInvoice]) -> dict[str, Any]:
+def _invoice_metadata(connection: Connection, snapshot: Snapshot, invoices: Sequence[OpenInvoice]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "open items": snapshot.open,
         "new": snapshot.new,
@@ -121,6 +121,7 @@ def _invoice_metadata(snapshot: Snapshot, invoices: Sequence[OpenInvoice]) -> di
     for currency in sorted({invoice.open_amount.currency for invoice in invoices}):
         amounts = [i.open_amount for i in invoices if i.open_amount.currency == currency]
         shown[f"open {currency}"] = str(total(amounts, currency))
+    shown |= _by_company(connection, "open by company", ((i.customer, i.open_amount) for i in invoices))
     rows = (
         (i.number, i.customer, i.open_amount, i.due_on or "", i.document_type, i.reopens)
         for i in sorted(invoices, key=lambda each: (each.due_on is None, each.due_on, each.number))[:SHOWN_ROWS]
@@ -141,6 +142,7 @@ def _collection_metadata(runtime: Runtime, connection: Connection, report: Colle
     for currency in sorted({order.amount.currency for order in report.orders}):
         amounts = [order.amount for order in report.orders if order.amount.currency == currency]
         shown[f"ordered {currency}"] = str(Money(sum(amount.minor for amount in amounts), currency))
+    shown |= _by_company(connection, "ordered by company", ((o.customer, o.amount) for o in report.orders))
     for name, text in (("nothing planned because", report.why_nothing), ("stopped because", report.stopped_because)):
         if text:
             shown[name] = text
@@ -174,6 +176,16 @@ def _collection_metadata(runtime: Runtime, connection: Connection, report: Colle
             ((row.customer, row.currency, row.state, row.url) for row in report.set_ups[-SHOWN_ROWS:]),
         )
     return shown
+
+
+def _by_company(connection: Connection, title: str, amounts: Iterable[tuple[str, Money]]) -> dict[str, Any]:
+    """How many and how much per company and currency, from (customer, amount); nothing where there is but one company."""
+    found: dict[tuple[str, str], list[Money]] = {}
+    for customer, amount in amounts:
+        if company := connection.company_of(customer):
+            found.setdefault((company, amount.currency), []).append(amount)
+    rows = ((company, len(own), total(own, currency)) for (company, currency), own in sorted(found.items()))
+    return {title: _table(("company", "items", "amount"), rows)} if found else {}
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:

@@ -1,8 +1,10 @@
 """Five merchants with their GoCardless accounts and ledgers, served on loopback ports: for the demo and for trying things.
 
 `nordic` keeps its books in Visma.net, `german` in DATEV; both make their payments themselves. `dutch` writes invoices in Exact
-Online, `irish` in Sage 300 and `nordsee` in two companies of IFS Cloud, for somebody else to collect. All play June 2026; a director moves the days and tells, at the
-end, what the books must show. Run it as a process: `python -m sandbox.stand_ins --port 8600`.
+Online, `irish` in Sage 300, and `nordsee` in two companies of IFS Cloud, for somebody else to collect. All play June 2026; a
+director moves the days and tells, at the end, what the books must show.
+
+Run it as a process: `python -m sandbox.stand_ins --port 8600`.
 """
 
 from __future__ import annotations
@@ -128,7 +130,10 @@ class StandIns:
         return {
             "visma": {"company_name": self.company.name, "tenant_id": self.company.tenant_id},
             "sage300": {"company": self.sage300.company_id},
-            "ifs_cloud": {"creditors": self._creditors("nordsee")},
+            "ifs_cloud": {
+                "creditors": self._creditors("nordsee"),
+                "calls_per_minute": self.tenant.switches.calls_per_minute,
+            },
             "exact_online": {
                 "division": self.division.code,
                 "calls_per_minute": self.division.switches.calls_per_minute,

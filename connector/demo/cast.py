@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.business.ifs_ledger import COMPANIES as IFS_COMPANIES
 from sandbox.business.ledger_plan import ATTEMPTS, WAIT_DAYS, WINDOW_DAYS
 
 Json = dict[str, Any]
@@ -30,6 +31,9 @@ COLLECTIONS = {
         "description": "Direct debit for your invoices",
     },
 }
+
+#: nine days pass in a minute or two, and what is announced while they do is read before they are over.
+OFTEN = {"erp_every_minutes": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,54 @@ def exact_online_section(base: str, company: Json) -> Json:
     }
 
 
+def ifs_cloud_section(base: str, company: Json) -> Json:
+    """The stand-in tenant's chart (`sandbox/ifs_cloud/companies.py`, `sandbox/business/ifs_ledger.py`)."""
+    return {
+        "kind": "ifs_cloud",
+        "base_url": base,
+        "realm": "acmeprod",
+        "token_url": f"{base}/auth/realms/acmeprod/protocol/openid-connect/token",
+        "companies": {
+            code: {
+                "creditor": creditor,
+                "user_group": "AC",
+                "currencies": {
+                    IFS_COMPANIES[code]: {
+                        "cash_account": f"GC{IFS_COMPANIES[code]}",
+                        "clearing_account": "1940",
+                        "bank_account": "1931",
+                    }
+                },
+                "accounts": {
+                    "fees": "6570",
+                    "input_vat": "2641",
+                    "suspense": "2999",
+                    "payout_transit": "2990",
+                    "other_income": "3010",
+                },
+            }
+            for code, creditor in company["creditors"].items()
+        },
+        "map": {
+            "customers": {
+                "fields": {
+                    "gocardless_customer": "Cf_Gc_Customer",
+                    "mandate": "Cf_Gc_Mandate",
+                }
+            }
+        },
+        "write_customer_link": True,
+        "marker": {"strategy": "pay_term", "values": ["DD"]},
+        "invoice_status": {
+            "target": "open_items",
+            "state": "Cf_Gc_Status",
+            "reason": "Cf_Gc_Reason",
+            "payment": "Cf_Gc_Payment",
+        },
+        "calls_per_minute": company["calls_per_minute"],
+    }
+
+
 DATEV_REDIRECT = "http://localhost:8000/datev/callback"
 EXACT_REDIRECT = "http://localhost/callback"
 
@@ -191,6 +243,7 @@ ROLES: Mapping[str, Role] = {
         redirect_uri=EXACT_REDIRECT,
         sections={"collections": COLLECTIONS},
         topics=("SalesEntries",),
+        polling=OFTEN,
     ),
     "irish": Role(
         "sage300",
@@ -198,7 +251,20 @@ ROLES: Mapping[str, Role] = {
         sage300_section,
         {"sage300_username": "GCAPI", "sage300_password": "Gocard1ess!"},
         sections={"collections": COLLECTIONS, "subscriptions": {"enabled": True}},
-        # It announces nothing, and nine days pass in a minute or two.
-        polling={"erp_every_minutes": 1},
+        # It announces nothing.
+        polling=OFTEN,
+    ),
+    "nordsee": Role(
+        "ifs_cloud",
+        "Europe/Berlin",
+        ifs_cloud_section,
+        {
+            "ifs_client_id": "gc_connector",
+            "ifs_client_secret": "sandbox-secret",
+            "ifs_hook_secret": "ifs-hook-secret",
+        },
+        sections={"collections": COLLECTIONS},
+        topics=("Invoice",),
+        polling=OFTEN,
     ),
 }

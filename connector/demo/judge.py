@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from sandbox.business.ifs_ledger import COMPANIES, PAYOUT_BANK
+
 Json = Mapping[str, Any]
 
 #: Visma accounts of the demo's chart, by currency.
@@ -184,6 +186,51 @@ def _carried_lines(books: Json, truth: Json) -> list[tuple[str, int, int]]:
     return checks + [
         (f"line {text} of {name}", 0, minor) for name, text, minor in lines if (name, text, minor) not in known
     ]
+
+
+IFS_CLOUD = LedgerAccounts(
+    clearing="1940",
+    payouts=PAYOUT_BANK,
+    fees="6570",
+    input_vat="2641",
+    sales_returns="",
+    payouts_returned="2990",
+    suspense="2999",
+    transfers="1930",
+)
+
+
+def judge_ifs_cloud(books: Json, truth: Json) -> list[Difference]:
+    """Each company of the tenant in its currency, with its customers and invoices under their numbers outside.
+
+    A refund is a repayment: no credit note is made for it, so the customer owes it again. Nothing half-done may be left.
+    """
+    balances: dict[str, Json] = {}
+    receivable: dict[str, dict[str, int]] = {}
+    open_items = []
+    for company, currency in COMPANIES.items():
+        own = books["companies"][company]
+        balances[currency] = own["balances"].get(currency, {})
+        for billed, rows in own["receivable"].items():
+            receivable.setdefault(billed, {}).update({f"{company}:{name}": minor for name, minor in rows.items()})
+        open_items += [
+            {"invoice_number": f"{company}:{row['series']}-{row['number']}", "amount_minor": row["open_minor"]}
+            for row in own["open_items"]
+        ]
+    found = {"balances": balances, "receivable": receivable, "open_items": open_items}
+    left = [Difference(what.replace("_", " "), 0, count) for what, count in books["left_behind"].items() if count]
+    return judge_ledger(found, _without_credit_notes(truth), IFS_CLOUD) + left
+
+
+def _without_credit_notes(truth: Json) -> Json:
+    """The same truth for a ledger in which a refund that left is owed again."""
+    owed = {customer: dict(rows) for customer, rows in truth["receivables"].items()}
+    for refund in truth["refunds"]:
+        if refund["paid_out"]:
+            rows = owed.setdefault(refund["customer"], {})
+            rows[refund["currency"]] = rows.get(refund["currency"], 0) + refund["amount_minor"]
+    currencies = {name: {**expected, "sales_returns_minor": 0} for name, expected in truth["currencies"].items()}
+    return {**truth, "receivables": owed, "currencies": currencies}
 
 
 def judge_invoices(truth: Json) -> list[Difference]:

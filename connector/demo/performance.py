@@ -11,7 +11,15 @@ import requests
 from connector.cli.output import console
 from connector.demo.cast import ROLES
 from connector.demo.drama import play_month
-from connector.demo.judge import EXACT_ONLINE, Difference, judge_datev, judge_ledger, judge_sage300, judge_visma
+from connector.demo.judge import (
+    EXACT_ONLINE,
+    Difference,
+    judge_datev,
+    judge_ifs_cloud,
+    judge_ledger,
+    judge_sage300,
+    judge_visma,
+)
 from connector.demo.outcome import Outcome, gather_outcome, show, write_summary
 from connector.demo.processes import Processes
 from connector.demo.stage import Stage, prepare_home, raise_curtain
@@ -72,6 +80,8 @@ def judge(
             return judge_ledger(books, truth, EXACT_ONLINE)
         case "sage300":
             return judge_sage300(books, truth)
+        case "ifs_cloud":
+            return judge_ifs_cloud(books, truth)
         case other:
             raise ValueError(f"nobody judges the books of {other}")
 

@@ -15,12 +15,13 @@ from typing import Any
 import requests
 import yaml
 
-from connector.demo.cast import GOCARDLESS_TOKEN, ROLES
+from connector.demo.cast import GOCARDLESS_TOKEN, ROLES, Role
 from connector.demo.processes import DemoFailed, Processes
 from connector_resources.connections.consent import erp_authorisation
 from connector_resources.erp.registry import erp_kind
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
+from connector_resources.store.marks import ERP_NOTIFIED
 
 PROJECT = Path(__file__).parent.parent.parent
 CUT_OVER = "2026-06-01"
@@ -140,17 +141,32 @@ def write_connections(stage: Stage) -> dict[str, str]:
 
 
 def subscribe(stage: Stage) -> None:
-    """Have the ERPs announce new invoices to the receiver, as `connector webhooks create` does."""
+    """Have the ERPs announce what changes to the receiver: as `connector webhooks create` does, or an administrator there.
+
+    One that announces nothing is read at regular intervals, from one interval after its first day on; here at once.
+    """
     with Runtime.open(stage.settings) as runtime:
         for name, role in ROLES.items():
+            if not role.topics and role.collects:
+                runtime.store.marks.set(name, ERP_NOTIFIED, "the month begins")
+            if not role.topics:
+                continue
+            url = f"{stage.receiver}/webhooks/erp/{name}"
             begin = erp_kind(role.erp).notices
-            if not role.topics or begin is None:
+            if begin is None:
+                _set_up_event_action(stage, role, url)
                 continue
             with contextlib.closing(
                 begin(runtime.connection(name).erp, runtime.context(runtime.connection(name)))
             ) as desk:
                 for topic in role.topics:
-                    desk.subscribe(topic, f"{stage.receiver}/webhooks/erp/{name}")
+                    desk.subscribe(topic, url)
+
+
+def _set_up_event_action(stage: Stage, role: Role, url: str) -> None:
+    action = {"url": url, "secret": role.secrets["ifs_hook_secret"], "units": list(role.topics)}
+    answer = requests.post(f"{stage.addresses[role.erp]}/_control/event_actions", json=action, timeout=10)
+    answer.raise_for_status()
 
 
 def free_ports(count: int) -> int:

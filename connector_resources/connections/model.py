@@ -170,6 +170,10 @@ class WebhookSection(Section):
 class HasCreditors(Protocol):
     """Settings of an ERP with several companies, each with a GoCardless creditor of its own."""
 
+    def company_of_customer(self, customer: str) -> str:
+        """The company that an ERP customer number names; "" where the connection has but one."""
+        ...
+
     def creditor_of(self, customer: str) -> str:
         """The creditor that collects from this ERP customer; "" for a number of no company."""
         ...
@@ -213,6 +217,10 @@ class Connection(Section):
         if isinstance(self.erp, HasCreditors):
             return self.erp.creditor_of(customer)
         return self.gocardless.creditor or ""
+
+    def company_of(self, customer: str) -> str:
+        """The company of an ERP customer; "" where the connection has but one."""
+        return self.erp.company_of_customer(customer) if isinstance(self.erp, HasCreditors) else ""
 
     @property
     def zone(self) -> ZoneInfo:

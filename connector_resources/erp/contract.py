@@ -323,8 +323,8 @@ class ErpConnector(Protocol):
         """For each, by reference: did it happen? One answer per submission, in order."""
         ...
 
-    def poll(self, submission: OpenSubmission) -> Outcome:
-        """The job's state; `Accepted` while it still runs."""
+    def poll(self, submission: OpenSubmission) -> Outcome | CannotTell:
+        """The job's state; `Accepted` while it still runs, `CannotTell` when only a person can bring it on."""
         ...
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:

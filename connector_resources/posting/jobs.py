@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connector_resources.erp.contract import Accepted, ErpConnector, Outcome
+from connector_resources.erp.contract import Accepted, CannotTell, ErpConnector, Outcome
 from connector_resources.errors import BadAnswer, NotSent
 from connector_resources.store.submissions import OpenRow
 
@@ -28,7 +28,7 @@ def await_jobs(
     sleep: Callable[[float], None],
     renew: Callable[[], None],
     chance: Callable[[], float],
-) -> Iterator[tuple[OpenRow, Outcome]]:
+) -> Iterator[tuple[OpenRow, Outcome | CannotTell]]:
     """Yield each job's final outcome as it becomes known; jobs still running when patience ends are left out.
 
     A poll that could not be made counts as "still running": a job is never failed by our own trouble to ask.
@@ -49,7 +49,7 @@ def await_jobs(
                 yield row, outcome
 
 
-def _poll(connector: ErpConnector, row: OpenRow) -> Outcome:
+def _poll(connector: ErpConnector, row: OpenRow) -> Outcome | CannotTell:
     try:
         return connector.poll(row.open)
     except (NotSent, BadAnswer):

@@ -42,6 +42,7 @@ from connector_resources.posting.jobs import JobLimits, await_jobs
 from connector_resources.posting.parties import with_erp_customers
 from connector_resources.store.leases import Lease
 from connector_resources.store.settlements import held_by
+from connector_resources.store.states import UNFINISHED
 from connector_resources.store.store import Store
 from connector_resources.store.submissions import (
     OpenRow,
@@ -237,12 +238,16 @@ class PostingProtocol:
     def _send_again(self, lease: Lease, rows: Sequence[OpenRow], report: PostingReport) -> None:
         """One by one: what the run does not come to stays open, to be looked up again before anything else is sent for it.
 
-        One that is turned away now leaves its earlier send as doubtful as it was.
+        One that is turned away now leaves its earlier send as doubtful as it was. One of whose postings a person has
+        released only some is not sent as it is: those are planned anew in the next pass.
         """
         for row in rows:
             if report.stopped:
                 return
             self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, SettledAbsent())])
+            postings = self._store.ledger.by_key(self._connection, row.open.planned.posting_keys)
+            if any(posting.state not in UNFINISHED for posting in postings.values()):
+                continue
             self._send_group(lease, [row.open.planned], report, attempts=row.open.attempts)
 
     def _send_group(
@@ -362,7 +367,10 @@ class PostingProtocol:
         around = self._around
         limits = replace(around.jobs, first_poll_s=self._poll_after_s)
         for row, outcome in await_jobs(self._connector, rows, limits, around.sleep, lease.renew, around.chance):
-            settlement = self._settlement(outcome, row.open.planned, report)
+            if isinstance(outcome, CannotTell):
+                _, settlement = self._parked(row, outcome.instructions, report)
+            else:
+                settlement = self._settlement(outcome, row.open.planned, report)
             self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, settlement)])
 
 

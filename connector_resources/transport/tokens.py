@@ -6,6 +6,7 @@ endpoint. No token appears in an error, a log line or a repr.
 
 from __future__ import annotations
 
+import base64
 import logging
 import threading
 import time
@@ -13,7 +14,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from urllib.parse import quote
 
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 
@@ -112,10 +114,11 @@ class StaticToken:
 
 
 class ClientCredentialsTokens:
-    """Tokens of the client-credentials grant, form encoded with the secret in the body (visma.md section 1).
+    """Tokens of the client-credentials grant, form encoded (visma.md section 1, ifs_cloud.md section 1).
 
     transport  to the token endpoint's host, with `authorization_code.explain_oauth`
     client     client id and secret, read anew for each fetch, so that a rotated secret is found
+    auth       id and secret in the form (`body`), or by HTTP Basic
     extra      further form fields, such as Visma's `tenant_id`
     margin_s   a token is replaced that long before it expires
     """
@@ -129,6 +132,7 @@ class ClientCredentialsTokens:
         *,
         scope: str,
         now: Callable[[], datetime],
+        auth: Literal["body", "basic"] = "body",
         extra: dict[str, str] | None = None,
         margin_s: int = 90,
     ) -> None:
@@ -136,6 +140,7 @@ class ClientCredentialsTokens:
         self._token_url = token_url
         self._client = client
         self._scope = scope
+        self._auth = auth
         self._extra = dict(extra or {})
         self._keeper = _Keeper(shelf, now, margin_s, self._fetch)
         self._now = now
@@ -152,13 +157,16 @@ class ClientCredentialsTokens:
         client_id, client_secret = self._client()
         register_secret(client_secret)
         backend = BackendApplicationClient(client_id)
-        body = backend.prepare_request_body(
-            scope=self._scope, include_client_id=True, client_secret=client_secret, **self._extra
-        )
+        headers: tuple[tuple[str, str], ...] = (("accept", "application/json"),)
+        if self._auth == "basic":
+            headers += (("authorization", _basic(client_id, client_secret)),)
+            body = backend.prepare_request_body(scope=self._scope, include_client_id=False, **self._extra)
+        else:
+            body = backend.prepare_request_body(
+                scope=self._scope, include_client_id=True, client_secret=client_secret, **self._extra
+            )
         # Asking twice for a token changes nothing there, so that the transport may repeat it like a read.
-        request = Request(
-            "POST", self._token_url, headers=(("accept", "application/json"),), body=body.encode(), content_type=FORM
-        )
+        request = Request("POST", self._token_url, headers=headers, body=body.encode(), content_type=FORM)
         try:
             reply = self._transport.send(request)
             return TokenPair.from_reply(backend.parse_request_body_response(reply.body.decode()), self._now())
@@ -167,6 +175,14 @@ class ClientCredentialsTokens:
         except (OAuth2Error, ValueError, TypeError, AttributeError):
             failure = NotSent("The token endpoint's answer could not be understood.", connection=self._connection)
         raise failure
+
+
+def _basic(client_id: str, client_secret: str) -> str:
+    """Both parts are form encoded first, so that a colon in the id splits nothing (RFC 6749 section 2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+    encoded = base64.b64encode(pair.encode()).decode()
+    register_secret(encoded)
+    return f"Basic {encoded}"
 
 
 @dataclass(frozen=True, slots=True)

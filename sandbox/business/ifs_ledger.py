@@ -29,7 +29,7 @@ def open_tenant(clock: SandboxClock) -> Tenant:
     for company, currency in COMPANIES.items():
         tenant.add_company(company, currency, currencies=[each for each in COMPANIES.values() if each != currency])
         companies.add_account(tenant, company, PAYOUT_BANK, "Bank, GoCardless payouts")
-    for name in ("Cf_Email", "Cf_Gc_Customer", "Cf_Gc_Mandate"):
+    for name in ("Cf_Gc_Customer", "Cf_Gc_Mandate"):
         tenant.catalogue.add_field("CustomerHandling", "CustomerInfoSet", "S100 U", name)
     for name in ("Cf_Gc_Status", "Cf_Gc_Reason", "Cf_Gc_Payment"):
         tenant.catalogue.add_field("LedgerItemEntity", "LedgerItemSet", "S50 U", name)
@@ -52,7 +52,6 @@ class IfsLedger:
                 companies=(company,),
                 email=identity.email,
                 country=identity.country_code,
-                Cf_Email=identity.email,
             )
 
     def add_invoice(self, invoice: LedgerInvoice) -> None:

@@ -61,8 +61,8 @@ def add(
     if email:
         tenant.table("CommMethod").add(
             {
-                "CustomerId": customer_id, "PartyType": "Customer", "CommId": 1, "MethodId": "EMail", "Value": email, "MethodDefault": True,
-                "AddressDefault": True, "AddressId": "01", "Name": name,
+                "CustomerId": customer_id, "PartyType": "Customer", "CommId": 1, "MethodId": "EMail",
+                "Value": email, "MethodDefault": True, "AddressDefault": True, "AddressId": "01", "Name": name,
             }
         )  # fmt: skip
     for company in companies if companies is not None else tuple(tenant.books):

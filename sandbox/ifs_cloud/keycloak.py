@@ -86,7 +86,10 @@ class Realm:
 
     def _client(self, form: dict[str, str], authorization: str) -> str:
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-        if authorization.lower().startswith("basic "):
+        by_header = authorization.lower().startswith("basic ")
+        if self._switches.client_auth not in ("any", "basic" if by_header else "body"):
+            raise TokenRefusal(401, "unauthorized_client", "Invalid client or Invalid client credentials")
+        if by_header:
             try:
                 pair = base64.b64decode(authorization[6:], validate=True).decode()
             except ValueError as problem:

@@ -13,6 +13,7 @@ from typing import Any
 NEXT_LINKS = ("absolute", "host", "service", "mixed", "none")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
+    "client_auth": ("any", "body", "basic"),
     "next_link": NEXT_LINKS,
     "etag_style": ("weak", "strong"),
     "missing_if_match": ("428", "upsert"),
@@ -40,6 +41,8 @@ class Switches:
     expires_in_s: int = 180
     refresh_tokens: bool = True
     scope_required: bool = False
+    #: 1: how a client may name itself at the token end point.
+    client_auth: str = "any"
     #: 1: the double-submit guard on `main` and `b2b` also for bearer callers.
     csrf: bool = False
     #: 5: calls per minute of the tenant, and whether a 429 says how long to wait (undocumented).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sandbox.visma import chart, periods, rates
@@ -24,14 +25,14 @@ def book_document(
     currency: str,
     lines: Sequence[Line],
     *,
-    valued_on: date | None = None,
+    rate: Decimal | None = None,
 ) -> None:
     """Book a sub-ledger document (module AR or CA) and show it as a posted batch. Lines of zero are left out.
 
-    `valued_on` is the day of its rate; without it `dated`.
+    `rate` is that of the document; without it the company's rate of the day is taken.
     """
     lines = tuple(line for line in lines if line.minor)
-    rate = rates.rate(company, currency, valued_on or dated)
+    rate = rates.rate(company, currency, dated) if rate is None else rate
     period = periods.of(company, dated).id
     batch = Batch(
         **company.stamps(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sandbox.visma import credit_notes, journals, payment_cycle, periods
+from sandbox.visma import credit_notes, journals, payment_cycle, periods, rates
 from sandbox.visma.records import Application, ArDocument, Batch, CashTransaction, Customer, Payment
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Clerk:
                 method="BANK",
                 cash_account=cash_account,
                 currency=invoice.currency,
+                rate=rates.rate(company, invoice.currency, dated),
                 amount_minor=amount_minor,
                 dated=dated,
                 applied_on=dated,

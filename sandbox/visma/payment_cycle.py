@@ -118,6 +118,7 @@ def void(company: Company, payment: Payment) -> Payment:
         method=payment.method,
         cash_account=payment.cash_account,
         currency=payment.currency,
+        rate=payment.rate,
         amount_minor=-payment.amount_minor,
         dated=dated,
         applied_on=dated,
@@ -131,7 +132,6 @@ def void(company: Company, payment: Payment) -> Payment:
             if line.released
         ],
         charges=list(payment.charges),
-        rate_day=payment.valued_on,
     )
     company.store_payment(voiding)
     company.touch(payment)
@@ -193,7 +193,7 @@ def _book(company: Company, payment: Payment, *, sign: int, voiding: Payment | N
         shown.applied_on,
         payment.currency,
         lines,
-        valued_on=payment.valued_on,
+        rate=payment.rate,
     )
 
 
@@ -222,5 +222,5 @@ def _book_write_offs(
                 shown.applied_on,
                 payment.currency,
                 lines,
-                valued_on=payment.valued_on,
+                rate=payment.rate,
             )

@@ -94,6 +94,7 @@ def create_payment(company: Company, call: Call) -> Answer:
         method=method,
         cash_account=cash.number,
         currency=currency,
+        rate=rates.rate(company, currency, dated),
         amount_minor=_amount(body.get("paymentAmount"), currency),
         dated=dated,
         applied_on=dated,
@@ -265,6 +266,8 @@ def _edit(company: Company, payment: Payment, body: dict[str, Any], lines: list[
         period = periods.of(company, changed.dated)
         periods.require_open(company, period, "AR", "CA")
         changed.period = period.id
+        if payment.type not in payment_cycle.VOIDS:
+            changed.rate = rates.rate(company, changed.currency, changed.dated)
     if body.get("paymentRef"):
         changed.reference = _limited(body, "paymentRef", MAX_REFERENCE)
     if "invoiceText" in body:
@@ -275,7 +278,7 @@ def _edit(company: Company, payment: Payment, body: dict[str, Any], lines: list[
         payment_cycle.check_applications(company, payment, [*payment.lines, *lines])
         if changed.applied_minor + sum(line.amount_minor for line in lines) > changed.amount_minor:
             raise Invalid("Error: 'Payment Amount': the sum of the applications exceeds the payment amount.")
-    for name in ("amount_minor", "dated", "applied_on", "period", "reference", "text", "status"):
+    for name in ("amount_minor", "rate", "dated", "applied_on", "period", "reference", "text", "status"):
         setattr(payment, name, getattr(changed, name))
     _attach(company, payment, lines)
 
@@ -312,7 +315,6 @@ def void_payment(company: Company, call: Call) -> Answer:
 def dto(company: Company, payment: Payment) -> dict[str, Any]:
     style = company.switches.date_styles["payment"]
     currency = payment.currency
-    rate = rates.rate(company, currency, payment.valued_on)
     return {
         "type": payment.type,
         "refNbr": payment.number,
@@ -327,12 +329,12 @@ def dto(company: Company, payment: Payment) -> dict[str, Any]:
         "cashAccount": payment.cash_account,
         "currency": currency,
         "paymentAmount": formats.amount(payment.amount_minor, currency),
-        "paymentAmountInCurrency": rates.in_base(company, payment.amount_minor, currency, rate),
+        "paymentAmountInCurrency": rates.in_base(company, payment.amount_minor, currency, payment.rate),
         "invoiceText": payment.text,
         "appliedToDocuments": formats.amount(payment.applied_minor, currency),
         "appliedToOrders": formats.amount(0, currency),
         "availableBalance": formats.amount(payment.available_minor, currency),
-        "availableBalanceInCurrency": rates.in_base(company, payment.available_minor, currency, rate),
+        "availableBalanceInCurrency": rates.in_base(company, payment.available_minor, currency, payment.rate),
         "writeOffAmount": formats.amount(sum(line.write_off_minor for line in payment.lines), currency),
         "financeCharges": formats.amount(payment.charges_minor, currency),
         "deductedCharges": formats.amount(payment.charges_minor, currency),

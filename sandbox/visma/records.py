@@ -213,7 +213,10 @@ class FinanceCharge:
 
 @dataclass(slots=True, kw_only=True)
 class Payment(Stamped):
-    """A customer payment document. `dated` is the document's own date, `applied_on` the date the screen shows."""
+    """A customer payment document. `dated` is the document's own date, `applied_on` the date the screen shows.
+
+    `rate` is what one unit of its currency was in the base currency on `dated`; a void has that of what it takes back.
+    """
 
     type: str
     number: str
@@ -221,6 +224,7 @@ class Payment(Stamped):
     method: str
     cash_account: str
     currency: str
+    rate: Decimal
     amount_minor: int
     dated: date
     applied_on: date
@@ -232,12 +236,6 @@ class Payment(Stamped):
     lines: list[Application] = field(default_factory=list)
     charges: list[FinanceCharge] = field(default_factory=list)
     drawn_minor: int = 0
-    #: the day of its rate if that is not `dated`: a void is valued as what it takes back.
-    rate_day: date | None = None
-
-    @property
-    def valued_on(self) -> date:
-        return self.rate_day or self.dated
 
     @property
     def hold(self) -> bool:

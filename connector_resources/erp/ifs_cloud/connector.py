@@ -118,7 +118,10 @@ class IfsCloudConnector:
     def customers(self, changed_since: str | None = None) -> Iterator[ErpCustomer]:
         """Customers, each once per company it belongs to, as `10:CUST1`."""
         self._reader.require_companies()
-        yield from self._feed.read(changed_since)
+        try:
+            yield from self._feed.read(changed_since)
+        except Refused as error:
+            raise self._misconfigured(error) from error
 
     def customers_mark(self) -> str | None:
         return self._feed.mark()

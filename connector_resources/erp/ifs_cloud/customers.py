@@ -1,7 +1,8 @@
 """The feed of customers: all of them, or those changed since a mark, as customers of their companies (4.1 and 7.2).
 
 Customers belong to the tenant; which companies they have a payment record in says under which numbers we know them. Their
-e-mails and addresses come with them, see `customer_contacts`. Timestamps of a tenant may be local time that runs twice through an hour in autumn, so that a read of changes reaches back further then.
+e-mails and addresses come with them, see `customer_contacts`. Timestamps of a tenant may be local time that runs twice through
+an hour in autumn, so that a read of changes reaches back further then.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from connector_resources.erp.refusal import CannotBook
 _ON_CUSTOMER = {"name": "name", "country_code": "country", "email": "email"}
 _ON_ADDRESS = ("address_line1", "address_line2", "address_line3", "city", "postal_code")
 NAME_LIMIT = 100
+BY_HAND = "enter it there by hand as GoCardless has it"
 #: statuses in which GoCardless can collect, or soon will.
 USABLE = frozenset({"pending_customer_approval", "pending_submission", "submitted", "active"})
 
@@ -95,7 +96,11 @@ def _of_address(
     row, place = contact.address, contact.address_place
     if row is None or place is None:
         if any(lines.values()):
-            raise _missing("address", customer)
+            raise CannotBook(
+                "address_missing",
+                f"customer {customer.customer} has no address in IFS Cloud that is valid today and could be changed",
+                BY_HAND,
+            )
         return
     change = {
         member: value
@@ -109,15 +114,8 @@ def _of_address(
 def _of_email(email: str, contact: Contact, projection: Projection, customer: Customer) -> Iterator[Change]:
     row, place = contact.email, contact.email_place
     if row is None or place is None:
-        raise _missing("email", customer)
+        raise CannotBook(
+            "email_missing", f"customer {customer.customer} has no e-mail in IFS Cloud that could be changed", BY_HAND
+        )
     if row.value != email:
         yield Change("email", Target(place.path, place.raw), {projection.member("value"): email})
-
-
-def _missing(what: str, customer: Customer) -> CannotBook:
-    noun = "e-mail" if what == "email" else "address that is valid today"
-    return CannotBook(
-        f"{what}_missing",
-        f"customer {customer.customer} has no {noun} in IFS Cloud that could be changed",
-        "enter it there by hand as GoCardless has it",
-    )

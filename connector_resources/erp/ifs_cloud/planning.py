@@ -7,6 +7,7 @@ a company, currency and day; everything else is a voucher. Where they are not (S
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
 
@@ -70,6 +71,8 @@ class _Desk:
         self.replaced = replaced
         self.alone = alone
         self.book: InvoiceBook = snapshot.invoices.copy()
+        #: rows that statuses are written on, as those planned so far leave them: an invoice may fail and be tried again.
+        self.invoice_rows = dict(snapshot.invoice_targets)
         #: credits of customers that a refund of this plan pays out.
         self.cleared: set[ItemKey] = set()
         self.movements: dict[tuple[Head, str], list[Movement]] = {}
@@ -305,19 +308,19 @@ class _Desk:
         status = self.settings.invoice_status
         if status.target == "off":
             return Complete(posting.key, "invoice_status.target is off: IFS Cloud is not told how collections stand.")
-        targets = self.snapshot.invoice_targets
-        target = next((targets[key] for name in posting.invoices if (key := split_invoice(name)) in targets), None)
-        if target is None:
+        key = next((key for name in posting.invoices if (key := split_invoice(name)) in self.invoice_rows), None)
+        if key is None:
             return Complete(posting.key, f"None of its invoices is in {status.target} any more.")
         state = posting.facts.get("state", "")
         told = status.values.get(state, state)
         if not told:
             return Complete(posting.key, f"invoice_status.values leaves out {state}.")
-        values = {**posting.facts, "state": told}
+        target, values = self.invoice_rows[key], {**posting.facts, "state": told}
         change = {member: values.get(word, "") for word, member in status.members.items()}
         number = posting.invoices[0]
         if all((target.raw.get(member) or "") == value for member, value in change.items()):
             return Complete(posting.key, f"Invoice {number} says so already.")
+        self.invoice_rows[key] = replace(target, raw={**target.raw, **change})
         summary = f"Invoice {number}: {told} {posting.facts.get('cause', '')}".strip()
         return documents.members(self.settings, posting, "invoice_status", target, change, number, summary)
 

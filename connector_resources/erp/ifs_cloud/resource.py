@@ -83,6 +83,7 @@ def build_tokens(settings: IfsCloudSettings, context: BuildContext) -> ClientCre
         ),
         TokenShelf(vault, context.store.leases, context.connection, TOKEN_NAME),
         scope=settings.scope,
+        auth=settings.client_auth,
         now=context.clock,
         margin_s=TOKEN_MARGIN_S,
     )

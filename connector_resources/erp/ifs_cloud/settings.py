@@ -238,6 +238,10 @@ class IfsCloudSettings(Section):
         """The company whose creditor this is."""
         return next((code for code, each in self.companies.items() if each.creditor == creditor), None)
 
+    def company_of_customer(self, customer: str) -> str:
+        """The company in a customer number (`10:CUST1`), where there are several to tell apart."""
+        return customer.partition(SEPARATOR)[0] if len(self.companies) > 1 else ""
+
     def creditor_of(self, customer: str) -> str:
         """The GoCardless creditor that collects from a customer number (`10:CUST1`); "" for a number of no company."""
         company = self.companies.get(customer.partition(SEPARATOR)[0])

@@ -28,7 +28,7 @@ TRAITS = Traits(
         "Money that a payer sends to the bank directly never passes the GoCardless cash account and is held.",
         "A payer of several companies is several GoCardless customers, one per company.",
         "IFS has no webhooks with signatures: Event Actions are trusted by a shared secret and only hasten a poll.",
-        "E-mail and address of customers are sets of their own in IFS and are not kept alike.",
+        "E-mail and address of a customer are changed where there are any; none is added to a customer.",
     ),
     kinds=ERP_KINDS | INVOICE_KINDS,
 )

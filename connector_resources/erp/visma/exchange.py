@@ -18,7 +18,7 @@ from connector_resources.erp.contract import Document
 from connector_resources.erp.payout_books import StoredBooks, movements
 from connector_resources.erp.visma import journals
 from connector_resources.erp.visma.documents import CREDIT_NOTE, JOURNAL, ZERO, day_of, money
-from connector_resources.erp.visma.journals import Batch
+from connector_resources.erp.visma.journals import AccountUnmapped, Batch
 from connector_resources.erp.visma.readback import DocumentReader, Standing
 from connector_resources.erp.visma.settings import VismaSettings
 
@@ -59,7 +59,13 @@ class ExchangeReader:
         """By posting key. Raises `NotSent`, `BadAnswer`."""
         if not base_currency:
             return {each.key: Exchange(unknown="Visma names no base currency of the company") for each in payouts}
-        return {each.key: self._read(each, self._documents(each), base_currency) for each in payouts}
+        found: dict[str, Exchange] = {}
+        for each in payouts:
+            try:
+                found[each.key] = self._read(each, self._documents(each), base_currency)
+            except AccountUnmapped as problem:
+                found[each.key] = Exchange(unknown=str(problem))
+        return found
 
     def differences(self, payout: Posting, step: str, standing: Standing, base_currency: str) -> list[str]:
         """How the base amounts of a converted payout's journal differ from what they must be, as phrases.
@@ -68,7 +74,12 @@ class ExchangeReader:
         """
         if not base_currency:
             return []
-        name = step.removeprefix("release_")
+        try:
+            return self._differences(payout, step.removeprefix("release_"), standing, base_currency)
+        except AccountUnmapped as problem:
+            return [str(problem)]
+
+    def _differences(self, payout: Posting, name: str, standing: Standing, base_currency: str) -> list[str]:
         if name == journals.DIFFERENCE_STEP:
             left = self._left(payout, self._documents(payout), base_currency, standing)
             return [f"it leaves {left} on the FX transit account"] if left else []
@@ -83,7 +94,7 @@ class ExchangeReader:
 
     def _documents(self, payout: Posting) -> dict[str, Document]:
         """Step -> document of the payout itself."""
-        rows = self._books.rows([payout.subject])[payout.subject]
+        rows = self._books.rows([payout.subject]).get(payout.subject, ())
         return {step.step: step.document for row in rows if row.posting.key == payout.key for step in row.documents}
 
     # --- the two amounts ---------------------------------------------------------------------------------------------

@@ -299,10 +299,12 @@ class _Desk:
         """After all journals: what they left on the FX transit account goes to the exchange differences."""
         posting = work.posting
         if not self._did(work, journals.DIFFERENCE_STEP):
-            left = self.snapshot.exchanges[posting.key].left
-            if not left:
+            exchange = self.snapshot.exchanges[posting.key]
+            if exchange.unknown and self.settings.fx_difference == "hold":
+                raise self._difference_unknown(posting, exchange.unknown)
+            if not exchange.left:
                 return Complete(posting.key)
-            return self._journal(posting, journals.difference(posting, left))
+            return self._journal(posting, journals.difference(posting, exchange.left))
         step = journals.DIFFERENCE_STEP
         return self._release(work, step, f"release_{step}") or Complete(posting.key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -126,7 +127,7 @@ def by_hand(site: Site, reference: str, amount_minor: int = 10_000) -> Payment:
         payment = Payment(
             **company.stamps(), type="Payment", number=company.next_number("payment"), customer="10001", method="GC",
             cash_account="1985", currency="EUR", amount_minor=amount_minor, dated=today, applied_on=today,
-            period="202606", reference=reference,
+            period="202606", reference=reference, rate=Decimal(1),
         )  # fmt: skip
         company.store_payment(payment)
     return payment

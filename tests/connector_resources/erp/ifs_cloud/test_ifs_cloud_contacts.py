@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from connector_resources.errors import NotSent
+
 BROKEN = ("drop_before", "drop_after", "error_before", "error_after", "html", "truncate")
 WAYS = ("sets", "arrays")
 MOVED = {
@@ -102,6 +104,19 @@ def test_nothing_is_asked_for_where_details_are_off(site: Any) -> None:
     asked = " ".join(path for _, path in site.sandbox.faults.requests)
     assert "CommMethod" not in asked
     assert "Address" not in asked
+
+
+def test_an_entity_service_that_is_not_activated_is_named_and_can_be_done_without(
+    site: Any, given: SimpleNamespace
+) -> None:
+    site.tenant.catalogue.activate("CommMethodEntity", False)
+    with pytest.raises(NotSent) as stopped:
+        customers(site)
+    assert f"connector ping {given.CONNECTION}" in stopped.value.next_step
+    line = next(line for line in site.connector().ping().lines if line.what == "projection customer_emails")
+    assert not line.ok
+    assert "Activate the Entity Service" in line.next_step
+    assert customers(site, customer_details="arrays")["10:C2"].email == "bolt@example.de"
 
 
 @pytest.mark.parametrize("form", ["none", "mixed"])

@@ -181,6 +181,20 @@ def test_what_was_taken_back_is_cleared_at_what_it_was_booked_at(site: Site) -> 
     assert site.base(CLEARING, TRANSIT) == [0, 0]
 
 
+def test_a_chargeback_that_was_a_journal_is_cleared_at_what_that_was_booked_at(site: Site) -> None:
+    modes = {"chargeback_mode": "debit_note", "chargeback_receivable": "2990"}
+    third = site.given.receipt("PM000003", 3_000, event="EV00003", currency="GBP")
+    site.post(*site.receipts, third, **modes)
+    site.company.add_rate("GBP", Decimal("1.21"), starts=date(2026, 3, 2))
+    back = site.given.with_facts(site.given.reversal(third, event="EV00004"), event="payments.charged_back")
+    site.post(back, **modes)
+    assert site.base(CLEARING) == [14_950 - 3_630]
+    site.paid_out(*site.receipts, third, back)
+    site.post(site.payout, **modes)
+    assert site.state() == ({}, "posted")
+    assert (site.company.books.balance(CLEARING, "GBP"), *site.base(CLEARING, TRANSIT)) == (0, 0, 0)
+
+
 def test_a_payout_at_the_rate_of_the_receipts_needs_no_third_journal(site: Site) -> None:
     site.company.add_rate("GBP", Decimal("1.17"), starts=date(2026, 3, 2))
     site.post(*site.receipts, site.payout)

@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test explore faults load check lock clean
+.PHONY: demo test deep explore faults load check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
 
 test: $(STAMP)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# Every case of every matrix of faults and crashes, of which `make test` takes every fourth.
+deep: $(STAMP)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --deep
 
 # The properties with new examples in each run: what `make test` repeats, this goes looking for.
 explore: $(STAMP)

@@ -1,12 +1,51 @@
-"""How properties are tried: the same examples in every run, unless somebody goes looking for new ones.
+"""How much is tried in one run, and with which examples.
 
-`make test` must say the same of the same code on every machine. `make explore` draws other examples each time.
+`make test` must say the same of the same code on every machine, in minutes. Properties therefore try the same examples each
+time, and of the matrices, the same story with every fault at every place, each run takes every fourth case, the same ones
+each time. `make deep` takes them all, `make explore` draws other examples.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+#: one case in so many of a matrix is in every run.
+SHARE = 4
+MATRICES = frozenset(
+    {
+        "test_collecting_crashes.py",
+        "test_customer_alignment_faults.py",
+        "test_exact_online_faults.py",
+        "test_fault_campaign.py",
+        "test_ifs_cloud_faults.py",
+        "test_posting_crashes.py",
+        "test_posting_faults.py",
+        "test_sage300_faults.py",
+        "test_subscribing_faults.py",
+    }
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="run every case of the matrices, not every fourth")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--deep") or any("::" in argument for argument in config.args):
+        return
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    cases: dict[Path, int] = {}
+    for item in items:
+        place = cases[item.path] = cases.get(item.path, -1) + 1
+        in_turn = place % SHARE == 0 or "callspec" not in vars(item)
+        (kept if item.path.name not in MATRICES or in_turn else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept

@@ -1,8 +1,9 @@
 """How much is tried in one run, and with which examples.
 
 `make test` must say the same of the same code on every machine, in minutes. Properties therefore try the same examples each
-time, and of the matrices, the same story with every fault at every place, each run takes every fourth case, the same ones
-each time. `make deep` takes them all, `make explore` draws other examples.
+time, and of the matrices, the same story with every fault at every place, each run takes one case in six, the same ones
+each time. The months of the demo's merchants are left to `make demo`. `make deep` takes them all, `make explore` draws
+other examples.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ settings.register_profile("explore", max_examples=2000, deadline=None, suppress_
 settings.load_profile("steady")
 
 #: one case in so many of a matrix is in every run.
-SHARE = 4
+SHARE = 6
+MONTHS = "demo"
 MATRICES = frozenset(
     {
         "test_collecting_crashes.py",
@@ -34,7 +36,7 @@ MATRICES = frozenset(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--deep", action="store_true", help="run every case of the matrices, not every fourth")
+    parser.addoption("--deep", action="store_true", help="run every case of the matrices, and the demo's months")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         place = cases[item.path] = cases.get(item.path, -1) + 1
         in_turn = place % SHARE == 0 or "callspec" not in vars(item)
-        (kept if item.path.name not in MATRICES or in_turn else left_out).append(item)
+        is_month = item.path.parent.name == MONTHS and item.get_closest_marker("slow") is not None
+        is_kept = not is_month and (item.path.name not in MATRICES or in_turn)
+        (kept if is_kept else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 DAY = ("--day", "2026-06-03")
@@ -17,14 +19,19 @@ def _counts(shop: Any) -> dict[str, int]:
 
 
 def test_plan_shows_what_run_does_and_leaves_no_trace(shop: Any) -> None:
-    """Nothing at the ERP, nothing in the store; then the run sends exactly the requests that were shown."""
+    """Nothing at the ERP, nothing in the store but a token; then the run sends exactly the requests that were shown."""
     store = shop.store
-    untouched = (shop.books(), store.trail.head("nordic"), _counts(shop), store.inbox.highest_seq())
+    untouched = (shop.books(), _counts(shop), store.inbox.highest_seq())
+    before, _ = store.trail.head("nordic")
 
     planned = shop.json("plan", "nordic", *DAY)
     text = shop.ok("plan", "nordic", *DAY, "--requests")
 
-    assert (shop.books(), store.trail.head("nordic"), _counts(shop), store.inbox.highest_seq()) == untouched
+    assert (shop.books(), _counts(shop), store.inbox.highest_seq()) == untouched
+    exported = io.StringIO()
+    store.trail.export("nordic", exported)
+    added = [json.loads(line) for line in exported.getvalue().splitlines()][before:]
+    assert {row["kind"] for row in added} <= {"credential_written"}, "a token that was fetched is kept for the run"
     assert [method for method, path in shop.installation.erp.faults.requests if method != "GET"] == ["POST"] * 2, (
         "each plan may fetch a token and write nothing"
     )

@@ -35,6 +35,7 @@ from sandbox.exact_online.calls import Call
 from sandbox.exact_online.division import Division
 from sandbox.faults import Fault
 from sandbox.serve import running
+from tests.given_postings import GivenPostings
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = date(2026, 3, 2)
@@ -77,36 +78,18 @@ def settings_for(**changes: Any) -> ExactOnlineSettings:
 # --- postings --------------------------------------------------------------------------------------------------------
 
 
+GIVEN = GivenPostings(CONNECTION, NOW, DAY)
+
+
 def posting(
     kind: PostingKind,
     subject: str,
     lines: Sequence[tuple[AccountRole, Side, int]] = (),
     *,
-    event: str = "EV00001",
-    currency: str = "EUR",
     customer: str | None = CUSTOMER,
     **changes: Any,
 ) -> Posting:
-    payer = Party("CU000123", customer)
-    made = tuple(
-        Line(role, side, Money(minor, currency), f"{subject} {role}", payer if role is ROLE.RECEIVABLE else None)
-        for role, side, minor in lines
-    )
-    fields: dict[str, Any] = {
-        "key": f"{event}:{kind}",
-        "connection": CONNECTION,
-        "kind": kind,
-        "event_id": event,
-        "subject": subject,
-        "occurred_at": NOW,
-        "booking_date": DAY,
-        "reference": f"GC{event}",
-        "text": f"GoCardless {kind} {subject}",
-        "lines": made,
-        "party": payer,
-        **changes,
-    }
-    return Posting(**fields)
+    return GIVEN.of(kind, subject, lines, Party("CU000123", customer), **changes)
 
 
 def receipt(subject: str = "PM000123", minor: int = 12_100, *, invoice: str = "", **changes: Any) -> Posting:

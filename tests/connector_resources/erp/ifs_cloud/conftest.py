@@ -33,6 +33,7 @@ from sandbox.ifs_cloud.app import IfsCloudSandbox, create_app
 from sandbox.ifs_cloud.switches import Switches
 from sandbox.ifs_cloud.tenant import Tenant
 from sandbox.serve import running
+from tests.given_postings import GivenPostings
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 DAY = date(2026, 3, 4)
@@ -84,38 +85,20 @@ def settings_for(**changes: Any) -> IfsCloudSettings:
 # --- postings --------------------------------------------------------------------------------------------------------
 
 
+GIVEN = GivenPostings(CONNECTION, NOW, DAY)
+
+
 def posting(
     kind: PostingKind,
     subject: str,
     lines: Sequence[tuple[AccountRole, Side, int]] = (),
     *,
-    event: str = "EV00001",
-    currency: str = "EUR",
     customer: str | None = CUSTOMER,
     creditor: str = CREDITOR,
     **changes: Any,
 ) -> Posting:
-    payer = Party("CU000123", customer)
-    made = tuple(
-        Line(role, side, Money(minor, currency), f"{subject} {role}", payer if role is ROLE.RECEIVABLE else None)
-        for role, side, minor in lines
-    )
-    fields: dict[str, Any] = {
-        "key": f"{event}:{kind}",
-        "connection": CONNECTION,
-        "kind": kind,
-        "event_id": event,
-        "subject": subject,
-        "occurred_at": NOW,
-        "booking_date": DAY,
-        "reference": f"GC{event}",
-        "text": f"GoCardless {kind} {subject}",
-        "lines": made,
-        "party": payer,
-        **changes,
-        "facts": {"creditor": creditor, **changes.get("facts", {})},
-    }
-    return Posting(**fields)
+    facts = {"creditor": creditor, **changes.pop("facts", {})}
+    return GIVEN.of(kind, subject, lines, Party("CU000123", customer), facts=facts, **changes)
 
 
 def receipt(subject: str = "PM000123", minor: int = 12_100, *, invoice: str = "", **changes: Any) -> Posting:

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Line, Party, Posting, PostingKind, Side
 from bookkeeping.settings import BookSettings
 from connector_resources.erp.building import BuildContext
@@ -40,6 +39,7 @@ from sandbox.clock import SandboxClock
 from sandbox.serve import running
 from sandbox.visma.app import VismaSandbox, create_app
 from sandbox.visma.company import TENANT_ID, Company
+from tests.given_postings import GivenPostings
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = date(2026, 3, 2)
@@ -81,36 +81,18 @@ def party(customer: str | None = CUSTOMER, gocardless: str = "CU000123") -> Part
     return Party(gocardless, customer)
 
 
+GIVEN = GivenPostings(CONNECTION, NOW, DAY)
+
+
 def posting(
     kind: PostingKind,
     subject: str,
     lines: Sequence[tuple[AccountRole, Side, int]] = (),
     *,
-    event: str = "EV00001",
-    currency: str = "EUR",
     payer: Party | None = None,
     **changes: Any,
 ) -> Posting:
-    owner = payer or party()
-    made = tuple(
-        Line(role, side, Money(minor, currency), f"{subject} {role}", owner if role is ROLE.RECEIVABLE else None)
-        for role, side, minor in lines
-    )
-    fields: dict[str, Any] = {
-        "key": f"{event}:{kind}",
-        "connection": CONNECTION,
-        "kind": kind,
-        "event_id": event,
-        "subject": subject,
-        "occurred_at": NOW,
-        "booking_date": DAY,
-        "reference": f"GC{event}",
-        "text": f"GoCardless {kind} {subject}",
-        "lines": made,
-        "party": owner,
-        **changes,
-    }
-    return Posting(**fields)
+    return GIVEN.of(kind, subject, lines, payer or party(), **changes)
 
 
 def receipt(subject: str = "PM00ABC123", minor: int = 12500, **changes: Any) -> Posting:

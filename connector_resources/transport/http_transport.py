@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random as random_module
+import ssl
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from connector_resources.errors import (
     BadAnswer,
+    ConfigurationError,
     Conflict,
     ExpiredAtSource,
     NotFound,
@@ -106,7 +108,8 @@ class HttpTransport:
     A read that was never answered ends as `NotSent` (nothing happened there), one that was answered badly as
     `BadAnswer`. `allowed_hosts` are trusted besides the host of `base_url`; credentials go nowhere else.
     `counter` may be shared: `calls` is its count for `system`, so give a token transport the same name and counter.
-    Raises `ConfigurationError` when `base_url` is not https (loopback excepted).
+    Certificates are always checked, against `ca_file` alone when it is given. Raises `ConfigurationError` when `base_url` is not
+    https (loopback excepted), or when `ca_file` cannot be read as certificates.
     """
 
     def __init__(
@@ -134,7 +137,7 @@ class HttpTransport:
         self.connection = connection
         self.counter = counter or CallCounter()
         self._addresses = Addresses(base_url, allowed_hosts, system=system, connection=connection)
-        self._exchange = Exchange(limits or Limits(), ca_file=ca_file)
+        self._exchange = Exchange(limits or Limits(), ca_file=_certificates(ca_file, connection))
         self._explain = explain
         self._tokens = tokens
         self._authorize = authorize
@@ -227,7 +230,8 @@ class HttpTransport:
         except Unanswered as unanswered:
             failed = self._unanswered(call, unanswered)
         else:
-            log.debug("%s -> %d in %.3f s", redact(call.label), response.status, response.elapsed_s)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s -> %d in %.3f s", redact(call.label), response.status, response.elapsed_s)
             call.reset_in_s = self._quota.after(response) if self._quota else None
             return response
         log.info("%s", failed.error)
@@ -303,6 +307,21 @@ class HttpTransport:
         )
         error.response = response
         return error
+
+
+def _certificates(path: str | None, connection: str) -> str | None:
+    """`path`, after a look whether it holds certificates: the failed handshake of every call would not tell."""
+    if path is None:
+        return None
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"The CA file {path} cannot be read as certificates: {error}.",
+            connection=connection,
+            next_step="name a file in PEM form that this process may read.",
+        ) from error
+    return path
 
 
 class _Call:

@@ -91,7 +91,7 @@ class _KnownSecrets:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: OrderedDict[str, None] = OrderedDict()
-        self._pattern: re.Pattern[str] | None = None
+        self._longest_first: tuple[str, ...] | None = None
 
     def add(self, value: str) -> None:
         value = value.strip()
@@ -104,15 +104,18 @@ class _KnownSecrets:
             self._values[value] = None
             while len(self._values) > MOST_SECRETS:
                 self._values.popitem(last=False)
-            self._pattern = None
+            self._longest_first = None
 
     def remove_from(self, text: str) -> str:
+        # One search for each value: a pattern of them all takes seconds to compile, and tokens come every few minutes.
         with self._lock:
-            if self._pattern is None and self._values:
-                longest_first = sorted(self._values, key=len, reverse=True)
-                self._pattern = re.compile("|".join(re.escape(value) for value in longest_first))
-            pattern = self._pattern
-        return pattern.sub(REDACTED, text) if pattern is not None else text
+            if self._longest_first is None:
+                self._longest_first = tuple(sorted(self._values, key=len, reverse=True))
+            values = self._longest_first
+        for value in values:
+            if value in text:
+                text = text.replace(value, REDACTED)
+        return text
 
 
 _known = _KnownSecrets()

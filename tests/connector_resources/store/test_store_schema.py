@@ -121,9 +121,11 @@ def test_the_database_itself_refuses_a_second_submission_of_a_reference(books, s
 def test_sqlite_is_opened_durable_and_with_foreign_keys(store):
     if not store.database.is_sqlite:
         pytest.skip("settings of SQLite")
-    with store.database.read() as reading:
+    # A connection of a new pool, as the engine itself prepares it: tests turn the waiting for the disk off later on.
+    with Store.open(str(store.database.url), clock=store.database.now) as opened:
+        cursor = opened.database.engine.raw_connection().cursor()
         settings = {
-            name: reading.scalar(text(f"PRAGMA {name}"))
+            name: cursor.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}

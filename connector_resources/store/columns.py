@@ -35,4 +35,4 @@ def utc_text(moment: datetime) -> str:
     """`moment` as fixed-width UTC text. Raises `ValueError` for a naive time: its zone would be a guess."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; the store takes aware times only")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

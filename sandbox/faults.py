@@ -60,6 +60,8 @@ class FaultLayer:
         self.queued: list[Fault] = []
         #: every request seen, as (method, path): the call budgets are read from here.
         self.requests: list[tuple[str, str]] = []
+        #: every fault that a request has met, once for each time.
+        self.met: list[Fault] = []
         #: requests that are being processed now, also those whose client has given up.
         self.under_way = 0
 
@@ -67,7 +69,9 @@ class FaultLayer:
         self.queued.append(fault)
 
     def clear(self) -> None:
+        """Forget what is queued, and what was met."""
         self.queued.clear()
+        self.met.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_control"):
@@ -101,6 +105,7 @@ class FaultLayer:
                 fault.times -= 1
                 if fault.times <= 0:
                     self.queued.remove(fault)
+                self.met.append(fault)
                 return fault
         return None
 

@@ -55,6 +55,9 @@ from tests.erp_sections import (
 )
 from tests.evenings import DAY
 
+#: serves a stand-in, as `sandbox.serve.running` does, and yields its address.
+Serve = Callable[..., contextlib.AbstractContextManager[str]]
+
 WEBHOOK_SECRET = "test-webhook-secret"
 EXACT_ONLINE_REDIRECT = "http://127.0.0.1:8123/callback"
 
@@ -125,11 +128,12 @@ def visma_installation(
     *,
     database_url: str | None = None,
     erp_settings: dict[str, Any] | None = None,
+    serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `nordic` between `world` and `company`. `overrides` are sections of the connection file."""
     gocardless, erp = create_gocardless(world), create_visma(company)
-    with running(gocardless) as gocardless_address, running(erp) as erp_address:
+    with serve(gocardless) as gocardless_address, serve(erp) as erp_address:
         document = {
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
             "books": BOOKS,
@@ -139,7 +143,11 @@ def visma_installation(
         }
         credentials = {"client_id": "isv_sandbox", "client_secret": "sandbox-secret"}
         clock = world.clock.now
-        with _open(home, "nordic", document, credentials, database_url, clock) as (runtime, connection, naps):
+        with open_installation(home, "nordic", document, credentials, database_url, clock) as (
+            runtime,
+            connection,
+            naps,
+        ):
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
@@ -151,11 +159,12 @@ def datev_installation(
     *,
     database_url: str | None = None,
     erp_settings: dict[str, Any] | None = None,
+    serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `kanzlei` between `world` and client 455148-1, with a person's consent already given."""
     gocardless, erp = create_gocardless(world), create_datev(centre)
-    with running(gocardless) as gocardless_address, running(erp) as erp_address:
+    with serve(gocardless) as gocardless_address, serve(erp) as erp_address:
         document = {
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
             "books": {**BOOKS, "time_zone": "Europe/Berlin"},
@@ -164,7 +173,11 @@ def datev_installation(
         }
         credentials = {"datev_client_id": "sandbox-public"}
         clock = world.clock.now
-        with _open(home, "kanzlei", document, credentials, database_url, clock) as (runtime, connection, naps):
+        with open_installation(home, "kanzlei", document, credentials, database_url, clock) as (
+            runtime,
+            connection,
+            naps,
+        ):
             _consent(runtime, connection)
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
@@ -177,6 +190,7 @@ def exact_online_installation(
     *,
     database_url: str | None = None,
     erp_settings: dict[str, Any] | None = None,
+    serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `polder` between `world` and `division`, with a person's consent already given.
@@ -184,7 +198,7 @@ def exact_online_installation(
     Its waits move the world's clock: the division counts calls by the minute.
     """
     gocardless, erp = create_gocardless(world), create_exact_online(division)
-    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+    with serve(gocardless) as gocardless_address, serve(erp, dated=False) as erp_address:
         document = {
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
             "books": {**BOOKS, "time_zone": "Europe/Amsterdam"},
@@ -197,7 +211,11 @@ def exact_online_installation(
             "exact_client_secret": "sandbox-secret",
         }
         clock = world.clock.now
-        with _open(home, "polder", document, credentials, database_url, clock) as (runtime, connection, naps):
+        with open_installation(home, "polder", document, credentials, database_url, clock) as (
+            runtime,
+            connection,
+            naps,
+        ):
 
             def sleep(seconds: float) -> None:
                 naps.append(seconds)
@@ -218,11 +236,12 @@ def sage300_installation(
     *,
     database_url: str | None = None,
     erp_settings: dict[str, Any] | None = None,
+    serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `harbour` between `world` and `company`, in mode ar_receipts unless the settings say otherwise."""
     gocardless, erp = create_gocardless(world), create_sage300(company)
-    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+    with serve(gocardless) as gocardless_address, serve(erp, dated=False) as erp_address:
         document = {
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
             "books": {**BOOKS, "time_zone": "Europe/Amsterdam"},
@@ -232,7 +251,11 @@ def sage300_installation(
         }
         credentials = {"sage300_username": company.user_id, "sage300_password": "Gocard1ess!"}
         clock = world.clock.now
-        with _open(home, "harbour", document, credentials, database_url, clock) as (runtime, connection, naps):
+        with open_installation(home, "harbour", document, credentials, database_url, clock) as (
+            runtime,
+            connection,
+            naps,
+        ):
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
@@ -244,11 +267,12 @@ def ifs_cloud_installation(
     *,
     database_url: str | None = None,
     erp_settings: dict[str, Any] | None = None,
+    serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
     """A connection called `enterprise` between `world` and company 10 of `tenant`."""
     gocardless, erp = create_gocardless(world), create_ifs_cloud(tenant)
-    with running(gocardless) as gocardless_address, running(erp, dated=False) as erp_address:
+    with serve(gocardless) as gocardless_address, serve(erp, dated=False) as erp_address:
         creditor = world.creditors.ordered[0].id
         document = {
             "gocardless": {"environment": "sandbox", "base_url": gocardless_address},
@@ -258,7 +282,11 @@ def ifs_cloud_installation(
         }
         credentials = {"ifs_client_id": "gc_connector", "ifs_client_secret": "sandbox-secret"}
         clock = world.clock.now
-        with _open(home, "enterprise", document, credentials, database_url, clock) as (runtime, connection, naps):
+        with open_installation(home, "enterprise", document, credentials, database_url, clock) as (
+            runtime,
+            connection,
+            naps,
+        ):
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
@@ -275,7 +303,7 @@ def _consent(runtime: Runtime, connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _open(
+def open_installation(
     home: Path,
     name: str,
     document: dict[str, Any],
@@ -283,6 +311,7 @@ def _open(
     database_url: str | None,
     clock: Callable[[], datetime],
 ) -> Iterator[tuple[Runtime, Connection, list[float]]]:
+    """A home with one connection file and its credentials, its runtime open; the list takes the waits."""
     directory = home / "connections"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Document, PostingWork, StepDone
@@ -16,31 +16,52 @@ from connector_resources.store.states import SubmissionState
 _links = SUBMISSION_POSTINGS.c
 _submissions = SUBMISSIONS.c
 
+# Built once: they are asked several times in every pass of a run.
+_DOCUMENTS = (
+    select(
+        _links.posting_key,
+        _submissions.id,
+        _submissions.step,
+        _submissions.verified,
+        _submissions.document_kind,
+        _submissions.document_number,
+        _submissions.document_etag,
+        _submissions.document_url,
+        _submissions.document_details,
+    )
+    .join(SUBMISSIONS, _submissions.id == _links.submission_id)
+    .where(
+        _links.connection == bindparam("wanted_connection"),
+        _links.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        _submissions.state == SubmissionState.POSTED.value,
+    )
+    # Not by time: a clock may go back, and a posting has one submission under way at most.
+    .order_by(_submissions.id)
+)
+_OPEN_SUBMISSIONS = (
+    select(_links.posting_key, _links.submission_id)
+    .join(SUBMISSIONS, _submissions.id == _links.submission_id)
+    .where(
+        _links.connection == bindparam("wanted_connection"),
+        _links.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        SUBMISSION_IS_OPEN,
+    )
+)
+
 
 def documents_of(reading: Connection, connection: str, keys: Collection[str]) -> dict[str, tuple[StepDone, ...]]:
     """The settled steps of each posting in the order they were settled; postings without one are left out."""
     found: dict[str, list[StepDone]] = {}
+    # A submission may carry many postings: its document is made once.
+    steps: dict[int, StepDone] = {}
     for slice_keys in chunks(sorted(set(keys))):
-        wanted = (
-            select(
-                _links.posting_key,
-                _submissions.step,
-                _submissions.verified,
-                _submissions.document_kind,
-                _submissions.document_number,
-                _submissions.document_etag,
-                _submissions.document_url,
-                _submissions.document_details,
-            )
-            .join(SUBMISSIONS, _submissions.id == _links.submission_id)
-            .where(_links.connection == connection, _links.posting_key.in_(slice_keys))
-            .where(_submissions.state == SubmissionState.POSTED.value)
-            .order_by(_submissions.settled_at, _submissions.id)
-        )
-        for row in reading.execute(wanted):
-            step = StepDone(row.step, document_of(row), row.verified)
+        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
+        for row in reading.execute(_DOCUMENTS, wanted):
+            step = steps.get(row.id)
+            if step is None:
+                step = steps[row.id] = StepDone(row.step, document_of(row), row.verified)
             found.setdefault(row.posting_key, []).append(step)
-    return {key: tuple(steps) for key, steps in found.items()}
+    return {key: tuple(done) for key, done in found.items()}
 
 
 def work_of(reading: Connection, connection: str, postings: Sequence[Posting]) -> list[PostingWork]:
@@ -62,13 +83,8 @@ def with_open_submission(reading: Connection, connection: str, keys: Collection[
     """Those of `keys` that have a submission whose end is not recorded, with its id."""
     found: dict[str, int] = {}
     for slice_keys in chunks(sorted(set(keys))):
-        wanted = (
-            select(_links.posting_key, _links.submission_id)
-            .join(SUBMISSIONS, _submissions.id == _links.submission_id)
-            .where(_links.connection == connection, _links.posting_key.in_(slice_keys))
-            .where(SUBMISSION_IS_OPEN)
-        )
-        found.update((key, submission_id) for key, submission_id in reading.execute(wanted))
+        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
+        found.update((key, submission_id) for key, submission_id in reading.execute(_OPEN_SUBMISSIONS, wanted))
     return found
 
 

@@ -102,6 +102,13 @@ class Collection:
             self._insert(record)
         return record
 
+    def hide(self, record: Record, visible_from: str) -> None:
+        """Take a record that can be seen out of sight until `release` is called at or after that time."""
+        for listed in self._lists_of(record):
+            listed.remove(record)
+        record.hidden["visible_from"] = visible_from
+        heapq.heappush(self._late, (visible_from, record.sequence, record))
+
     def release(self, now: str) -> list[Record]:
         """Bring late records whose time has come into the lists; returns them."""
         released: list[Record] = []

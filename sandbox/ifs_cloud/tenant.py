@@ -76,6 +76,14 @@ class Tenant:
         #: requests that still meet an outdated metadata cache.
         self.outdated_for = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of a tenant serves itself: what serves this one is left out, and made anew."""
+        return {name: value for name, value in vars(self).items() if name != "catalogue"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.catalogue = catalogue.build(self)
+
     def now(self) -> datetime:
         return self.clock.now()
 

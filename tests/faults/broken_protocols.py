@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector_resources.erp.contract import Absent, Finding, OpenSubmission, PlannedSubmission
@@ -35,6 +36,40 @@ class BelievesEveryAnswer(PostingProtocol):
     def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
         settlement = super()._send(planned, report)
         return SettledNotSent(settlement.reason) if isinstance(settlement, SettledUnknown) else settlement
+
+
+class IgnoresTheLease(PostingProtocol):
+    """Whoever wants to work does, whether or not somebody else is at it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._store: Any = _Unguarded(self._store)
+
+
+class _Unguarded:
+    """A store whose leases everybody has. `fence` is higher than any that was ever given."""
+
+    fence = 2**62
+
+    def __init__(self, store: Any) -> None:
+        self._of = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    @property
+    def leases(self) -> _Unguarded:
+        return self
+
+    @contextlib.contextmanager
+    def hold(self, name: str, **_: object) -> Iterator[_Unguarded]:
+        self.name = name
+        yield self
+
+    def renew(self) -> None:
+        """Nothing is held."""
+
+    require = renew
 
 
 class _Blind:

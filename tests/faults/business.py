@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.gocardless.records import Record
-from tests.merchant import Merchant
+from tests.faults import clerk
+from tests.sites import Site
 
 CUSTOMERS = 2
 
-Act = Callable[[Merchant], None]
+Act = Callable[[Site], None]
 
 
 @dataclass(slots=True)
@@ -32,19 +33,25 @@ class Business:
     def acts(self) -> tuple[Act, Act, Act]:
         return self._collects, self._goes_wrong, self._ends
 
-    def opens(self, merchant: Merchant) -> None:
+    def opens(self, site: Site) -> None:
         """Before any trouble: the customers are there, and get their numbers in the ledger in this order."""
         for customer in range(1, CUSTOMERS + 1):
-            merchant.mandate(customer)
+            site.merchant.mandate(customer)
 
-    def _collects(self, merchant: Merchant) -> None:
+    def by_hand(self, site: Site, act: int) -> bool:
+        """What a clerk does in the ledger during the runs of this act, counted from 0. False when he does nothing."""
+        return (clerk.receives if self._chance(10 + act).random() < 0.5 else clerk.edits)(site, act)
+
+    def _collects(self, site: Site) -> None:
+        merchant = site.merchant
         chance = self._chance(1)
         for customer in range(1, CUSTOMERS + 1):
             self.paid.append(merchant.collected(chance.randrange(10_000, 90_000), customer=customer))
         if chance.random() < 0.7:
             self.payouts.append(merchant.pay_out())
 
-    def _goes_wrong(self, merchant: Merchant) -> None:
+    def _goes_wrong(self, site: Site) -> None:
+        merchant = site.merchant
         chance = self._chance(2)
         first, second = chance.sample(self.paid, 2)
         self.taken_back.add(first.id)
@@ -62,7 +69,8 @@ class Business:
         else:
             merchant.fail(merchant.order(5_000, customer=1))
 
-    def _ends(self, merchant: Merchant) -> None:
+    def _ends(self, site: Site) -> None:
+        merchant = site.merchant
         chance = self._chance(3)
         if self.refund is not None and chance.random() < 0.5:
             self.taken_back.add(self.refund.id)

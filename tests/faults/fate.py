@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,9 @@ class Moment:
 class Fate:
     """What happens to one process: the point at which it ends, if any, and what else happens at a point."""
 
-    def __init__(self, ends_at: Moment | None = None, happens: tuple[Moment, Callable[[], None]] | None = None) -> None:
+    def __init__(
+        self, ends_at: Moment | None = None, happens: Sequence[tuple[Moment, Callable[[], None]]] = ()
+    ) -> None:
         self.passed = 0
         self.is_dead = False
         self.points: Counter[str] = Counter()
@@ -52,8 +54,9 @@ class Fate:
         self.passed += 1
         self.points[point] += 1
         self.last = point
-        if self._happens is not None and self._is_now(self._happens[0]):
-            self._happens[1]()
+        for moment, happening in self._happens:
+            if self._is_now(moment):
+                happening()
         if self._ends_at is not None and self._is_now(self._ends_at):
             self.is_dead = True
             self.died_at = point
@@ -94,10 +97,13 @@ class Watched:
         # Connections that were opened before have the product's patience.
         engine.dispose()
 
-    def _fill(self, connection: Any, *_: object) -> None:
+    def _fill(self, connection: Any, record: Any, *_: object) -> None:
         """SQLite's own way to say that the disk is full."""
+        if self.is_full == record.info.get("is_full", False):
+            return
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages if self.is_full else 1_000_000_000}")
+        record.info["is_full"] = self.is_full
 
 
 class Mortal:

@@ -7,6 +7,7 @@ on by itself and now and then jumps ahead. Such a clock is refused where anythin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,9 @@ from connector_resources.connections.model import Connection
 from connector_resources.errors import ConfigurationError
 
 Clock = Callable[[], datetime]
+
+#: how often somebody who sleeps by the stand-ins' clock looks at it.
+LOOK_EVERY_S = 0.2
 
 
 def utc_now() -> datetime:
@@ -42,6 +46,19 @@ def clock_of(sandbox_clock: Path | None, connections: Sequence[Connection]) -> C
     moved = SandboxTime(sandbox_clock)
     moved()
     return moved
+
+
+def sleep_of(clock: Clock) -> Callable[[float], None]:
+    """How to wait by `clock`: when the stand-ins' time jumps ahead, so does whoever waits for it."""
+    if clock is utc_now:
+        return time.sleep
+
+    def sleep(seconds: float) -> None:
+        until = clock() + timedelta(seconds=seconds)
+        while (left_s := (until - clock()).total_seconds()) > 0:
+            time.sleep(min(left_s, LOOK_EVERY_S))
+
+    return sleep
 
 
 class SandboxTime:

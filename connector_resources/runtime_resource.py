@@ -9,6 +9,7 @@ import dagster as dg
 
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
+from connector_resources.signs_of_life import SignsOfLife
 
 
 class RuntimeResource(dg.ConfigurableResource[Runtime]):
@@ -17,7 +18,11 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Runtime]:
         with Runtime.open(Settings()) as runtime:
-            yield runtime
+            if context.run is None:
+                yield runtime
+                return
+            with SignsOfLife(runtime.store).at_work(context.run.run_id):
+                yield runtime
 
 
 #: the one instance that all definitions of a deployment share: Dagster merges definitions only when it is the same.

@@ -78,6 +78,10 @@ class Continuations:
         waiting = [(each.after, each) for each in self._all().values() if each.after is not None]
         return [each for after, each in sorted(waiting, key=lambda pair: pair[0]) if after <= now]
 
+    def any(self) -> bool:
+        """Whether work of a step that noted its stop is left over, also where no run is started for it any more."""
+        return bool(self._all())
+
     def asked(self, item: Continuation, now: datetime) -> None:
         """A run was started for it; another one is due later, in case that one does not come as far as the step."""
         again = now + min(ASK_AGAIN * 2**item.asked, LONGEST_WAIT)

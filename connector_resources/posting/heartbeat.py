@@ -1,15 +1,24 @@
-"""Keeps the posting lease alive while the remote system is slow, however long one answer takes."""
+"""Keeps a lease or a sign of life fresh from a thread of its own, however long the work beside it takes."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from types import TracebackType
+from typing import Protocol
 
 from connector_resources.errors import LeaseLost, StoreError
-from connector_resources.store.leases import Lease
 
 log = logging.getLogger(__name__)
+
+
+class Renewable(Protocol):
+    """A lease, or whatever else must be renewed for others to know that somebody is at work. Raises `LeaseLost`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def renew(self) -> None: ...
 
 
 class Heartbeat:
@@ -18,7 +27,7 @@ class Heartbeat:
     It ends by itself when the lease is lost; whoever is about to send asks the lease, not the heartbeat.
     """
 
-    def __init__(self, lease: Lease, every_s: float) -> None:
+    def __init__(self, lease: Renewable, every_s: float) -> None:
         self._lease = lease
         self._every_s = every_s
         self._ended = threading.Event()

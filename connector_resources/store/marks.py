@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from connector_resources.store.engine import Database
 from connector_resources.store.rows import put_rows
@@ -33,3 +33,7 @@ class Marks:
         row = {"connection": connection, "name": name, "value": value, "updated_at": self._database.now()}
         with self._database.write(within) as transaction:
             put_rows(transaction, MARKS, [row])
+
+    def forget(self, connection: str, name: str) -> None:
+        with self._database.write() as transaction:
+            transaction.execute(delete(MARKS).where(MARKS.c.connection == connection, MARKS.c.name == name))

@@ -1,0 +1,76 @@
+"""The same business without kills and without Dagster: the books that every campaign must come to."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from connector_resources.collections.reading import read_open_invoices
+from connector_resources.collections.run import collect
+from tests.evenings import DAY, MORNING
+from tests.kills.books import Books, books_of
+from tests.kills.business import COLLECTING, Business
+from tests.kills.sites import open_site
+from tests.sites import Site
+
+#: played time between two acts: room for all that happens until the first is booked, whatever is killed.
+ACT_LASTS = timedelta(hours=6)
+#: later than anything a campaign plays.
+LAST = date(2026, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """`writes` are the requests per act and system that changed something: where a trap can be laid."""
+
+    books: Books
+    writes: tuple[dict[str, int], ...]
+
+
+def begins(number: int) -> datetime:
+    """When an act begins, by the played clock."""
+    return MORNING + (number + 1) * ACT_LASTS
+
+
+def play_undisturbed(erp: str, seed: int, acts: int) -> Truth:
+    with tempfile.TemporaryDirectory(prefix="kills-truth-") as home, open_site(erp, Path(home)) as site:
+        business = Business(site, erp, seed)
+        business.opens()
+        _rest(site, erp)
+        writes: list[dict[str, int]] = []
+        for number in range(acts):
+            before = _writes(site)
+            site.merchant.world.clock.set(begins(number))
+            business.act(number)
+            _rest(site, erp)
+            writes.append(dict(_writes(site) - before))
+        assert site.unfinished() == {}, site.unfinished()
+        return Truth(books_of(site), tuple(writes))
+
+
+def _rest(site: Site, erp: str) -> None:
+    """Run until a run changes nothing: what is collected leads to events of its own."""
+    before = None
+    while before != (before := _writes(site)):
+        site.poll()
+        report = site.at.run(DAY, LAST, only_new=True)
+        assert (report.stopped, report.held) == ("", []), report
+        if erp in COLLECTING:
+            runtime, connection = site.at.runtime, site.at.connection
+            with runtime.erp(connection) as connector:
+                read_open_invoices(runtime.store, connection.name, connector)
+            assert not collect(runtime, connection).stopped_because
+
+
+def _writes(site: Site) -> Counter[str]:
+    """Requests so far that were no reads, token calls left out."""
+    layers = {"erp": site.at.erp.faults, "gocardless": site.at.gocardless.faults}
+    return Counter(
+        system
+        for system, layer in layers.items()
+        for method, path in layer.requests
+        if method != "GET" and "token" not in path.lower()
+    )

@@ -6,7 +6,7 @@ Only a proven payout is posted. The lines of the deposit are made in `payout_lin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from bookkeeping.drafting import draft, event_facts, fx_facts
 from bookkeeping.entities import Event, Payout, PayoutItem
@@ -29,16 +29,22 @@ def decide_payout(
     booked: Sequence[Posting],
     booked_payments: Mapping[str, ReceiptState],
     settings: BookSettings,
+    heard_until: datetime | None = None,
 ) -> Verdict:
     """The postings the payout's books still lack, and a decision for every undecided event.
 
     items            all items of the payout; while they do not prove it, its deposit waits with every reason
     booked_payments  receipt state per payment id; items of a payment that never had a receipt go to SUSPENSE
+    heard_until      an event created before this would be known: only then is a payment without receipt believed to have
+                     none, because events may appear late (gocardless.md section 4.2); None: every event is known
 
     A same-currency payout is deposited when it is paid, a converted one when its rate is final, dated by its arrival.
     """
     events = ordered(story)
-    steps = _steps(payout, items, events, decided, settings)
+    obstacle = _obstacle(payout, items)
+    if not booked and heard_until is not None:
+        obstacle = obstacle or _unheard(payout, items, events, booked_payments, heard_until)
+    steps = _steps(payout, events, decided, settings, obstacle)
     return settle(steps, payout.id, decided, booked, _documents(payout, items, events, booked_payments, settings))
 
 
@@ -49,12 +55,11 @@ def is_converted(payout: Payout) -> bool:
 
 def _steps(
     payout: Payout,
-    items: Sequence[PayoutItem],
     events: Sequence[Event],
     decided: Mapping[str, Decision],
     settings: BookSettings,
+    obstacle: str,
 ) -> list[Step]:
-    obstacle = _obstacle(payout, items)
     steps: list[Step] = []
     for position, event in enumerate(events):
         effect = _effect(payout, events, position)
@@ -89,6 +94,25 @@ def _obstacle(payout: Payout, items: Sequence[PayoutItem]) -> str:
         return f"Payout {payout.id} still reads {payout.status}; read it again."
     findings = prove(payout, items)
     return f"Payout {payout.id} is not proven: " + " ".join(f.message for f in findings) if findings else ""
+
+
+def _unheard(
+    payout: Payout,
+    items: Sequence[PayoutItem],
+    events: Sequence[Event],
+    booked_payments: Mapping[str, ReceiptState],
+    heard_until: datetime,
+) -> str:
+    """Why nothing of the payout can be booked yet, or "": a confirmation that it presupposes may still appear."""
+    opened = [event for position, event in enumerate(events) if _effect(payout, events, position) is Effect.OPENS]
+    unknown = suspense_payments(items, booked_payments) if payout.payout_type != "partner" else ()
+    if not unknown or not opened or opened[0].created_at < heard_until:
+        return ""
+    named = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+    return (
+        f"Payout {payout.id} pays out {named}, of which no event is known that confirmed it. Events may appear late: "
+        "read it again; when none appears in time, it is booked to suspense."
+    )
 
 
 def _unexplained_bounce(payout: Payout, events: Sequence[Event], position: int) -> str:

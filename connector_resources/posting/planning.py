@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
 from bookkeeping.collecting import Part
 from bookkeeping.entities import Event, Mandate, Payment, PayoutItem
+from bookkeeping.payout_lines import suspense_payments
 from bookkeeping.postings import Allocation, Party, Posting, PostingKind
 from bookkeeping.rules import (
     Decision,
@@ -82,7 +83,8 @@ class Scope:
 class Planner:
     """Plans one connection's postings. `record=False` is a dry run: verdicts are given, nothing is written.
 
-    `invoicing` says which payments of subscriptions get a sales invoice; by default none does.
+    `invoicing` says which payments of subscriptions get a sales invoice; by default none does. `late_by` is how much later
+    than its time an event may appear.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class Planner:
         *,
         record: bool = True,
         invoicing: SalesInvoicePolicy | None = None,
+        late_by: timedelta = timedelta(0),
     ) -> None:
         self._store = store
+        self._late_by = late_by
         self._settings = settings
         self._connection = settings.connection
         self._record = record
@@ -244,9 +248,14 @@ class Planner:
                     known.booked.get(key, ()),
                     states,
                     self._settings,
+                    self._heard_until(key) if suspense_payments(entities, states) else None,
                 )
             )
         return verdicts
+
+    def _heard_until(self, payout_id: str) -> datetime:
+        """Until when all events are known that the payout presupposes: they are read right after it."""
+        return self._store.entities.fetched_at(self._connection, "payouts", payout_id) - self._late_by
 
     def _mandate_verdicts(self, known: _Slice) -> list[Verdict]:
         mandates = {key: mandate_of(body) for key, body in known.bodies.items()}

@@ -9,9 +9,10 @@ It knows no ERP: everything that differs comes from the connector and its traits
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -39,10 +40,11 @@ from connector_resources.erp.contract import (
 from connector_resources.errors import BadAnswer, NotSent, StaleVersion, Uncertain
 from connector_resources.posting.heartbeat import Heartbeat
 from connector_resources.posting.jobs import JobLimits, await_jobs
-from connector_resources.posting.parties import with_erp_customers
+from connector_resources.posting.parties import erp_customers_of, with_erp_customers
 from connector_resources.store.leases import Lease
-from connector_resources.store.settlements import held_by
-from connector_resources.store.states import UNFINISHED
+from connector_resources.store.posting_codec import Decoding
+from connector_resources.store.settlements import CANNOT_TELL, UNCERTAIN, held_by
+from connector_resources.store.states import UNFINISHED, SubmissionState
 from connector_resources.store.store import Store
 from connector_resources.store.submissions import (
     OpenRow,
@@ -55,6 +57,8 @@ from connector_resources.store.submissions import (
     SettledUnknown,
     Settlement,
 )
+
+log = logging.getLogger("connector.posting")
 
 #: how many postings are looked at in one pass; bounds memory on days with very many.
 PASS_SIZE = 5000
@@ -77,6 +81,8 @@ class PostingReport:
     settled: int = 0
     held: list[Hold] = field(default_factory=list)
     submissions: int = 0
+    #: claimed in a restored store, and to be looked up before they may be sent.
+    in_doubt: int = 0
     adopted: int = 0
     stopped: str = ""
     retry_after_s: int = 0
@@ -114,6 +120,9 @@ class PostingProtocol:
         #: jobs that were waited for in this run, and how soon the remote system wants to be asked.
         self._waited_for: set[int] = set()
         self._poll_after_s = surroundings.jobs.first_poll_s
+        #: the ERP customer each posting of this pass was planned for.
+        self._customers: dict[str, str] = {}
+        self._decoding = Decoding()
 
     def run(
         self,
@@ -135,6 +144,9 @@ class PostingProtocol:
             self._recover(lease, report)
             while not report.stopped and self._one_pass(lease, kinds, days, report, progress):
                 self._recover(lease, report)
+        for hold in report.held:
+            about = {"connection": self._connection, "posting": hold.posting_key, "code": hold.code}
+            log.warning("posting held: %s", hold.code, extra=about)
         return report
 
     # --- one pass: verify what is done, plan what is next, send it -------------------------------------------------
@@ -148,19 +160,23 @@ class PostingProtocol:
         progress: Callable[[int, int], None] | None,
     ) -> bool:
         """True when something changed, so that another pass may find more to do."""
-        work = self._store.ledger.next_work(self._connection, kinds, limit=PASS_SIZE, days=days)
+        work = self._store.ledger.next_work(
+            self._connection, kinds, limit=PASS_SIZE, days=days, decoding=self._decoding
+        )
         if not work:
             return False
         work = with_erp_customers(self._store, self._connection, work)
+        self._customers = erp_customers_of(work)
         # What is read back in this pass the connector learns of by that, the rest it must be told.
         read_back = {item.posting.key for item in work if item.done and not item.done[-1].verified}
+        verified: dict[str, StepDone] = {}
         try:
-            work, mismatches = self._verify(work)
+            work, holds = self._verify(work, verified)
             self._connector.prepare([item.posting for item in work if item.posting.key not in read_back])
         except (NotSent, BadAnswer) as error:
             report.stop(error)
+            self._record([], [], report, verified)
             return False
-        holds = list(mismatches)
         planned: list[PlannedSubmission] = []
         completes: list[Complete] = []
         if work:
@@ -174,13 +190,15 @@ class PostingProtocol:
                         holds.append(answer)
                     case Complete():
                         completes.append(answer)
-        self._record(holds, completes, report)
-        before = report.submissions
+        self._record(holds, completes, report, verified)
+        before = report.submissions + report.in_doubt
         self._send_all(lease, planned, report, len(work), progress)
-        return bool(holds or completes or report.submissions > before)
+        return bool(holds or completes or report.submissions + report.in_doubt > before)
 
-    def _verify(self, work: Sequence[PostingWork]) -> tuple[list[PostingWork], list[Hold]]:
-        """Read back the newest document of every posting that has an unverified one."""
+    def _verify(
+        self, work: Sequence[PostingWork], verified: dict[str, StepDone]
+    ) -> tuple[list[PostingWork], list[Hold]]:
+        """Read back the newest document of every posting that has an unverified one; those that agree go to `verified`."""
         requests = [
             VerifyRequest(item, item.done[-1].step, item.done[-1].document)
             for item in work
@@ -188,7 +206,6 @@ class PostingProtocol:
         ]
         if not requests:
             return list(work), []
-        verified: dict[str, StepDone] = {}
         holds: list[Hold] = []
         for request, answer in zip(requests, self._connector.verify(requests), strict=True):
             key = request.work.posting.key
@@ -197,9 +214,6 @@ class PostingProtocol:
                     verified[key] = StepDone(request.step, document, verified=True)
                 case Mismatch(reason=reason, next_step=next_step):
                     holds.append(Hold(key, "read_back_differs", reason, next_step))
-        self._store.submissions.record_verified(
-            self._connection, [(key, step.step, step.document) for key, step in verified.items()]
-        )
         held = {hold.posting_key for hold in holds}
         renewed = [
             replace(item, done=(*item.done[:-1], verified[item.posting.key])) if item.posting.key in verified else item
@@ -208,13 +222,25 @@ class PostingProtocol:
         ]
         return renewed, holds
 
-    def _record(self, holds: Sequence[Hold], completes: Sequence[Complete], report: PostingReport) -> None:
+    def _record(
+        self,
+        holds: Sequence[Hold],
+        completes: Sequence[Complete],
+        report: PostingReport,
+        verified: Mapping[str, StepDone] | None = None,
+    ) -> None:
+        """What was read back and what was planned, in one commit: a crash before it only has it read back again."""
+        if not (holds or completes or verified):
+            return
+        agreed = [(key, step.step, step.document) for key, step in (verified or {}).items()]
+        settled_state = self._connector.traits.settled_state
         with self._store.begin() as transaction:
+            self._store.submissions.record_verified(self._connection, agreed, within=transaction)
             if holds:
                 self._store.ledger.hold(self._connection, holds, within=transaction)
             if completes:
                 self._store.ledger.complete(
-                    self._connection, completes, settled_state=self._connector.traits.settled_state, within=transaction
+                    self._connection, completes, settled_state=settled_state, within=transaction
                 )
         report.held.extend(holds)
         report.settled += len(completes)
@@ -254,11 +280,17 @@ class PostingProtocol:
         self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport, *, attempts: int = 0
     ) -> None:
         """One commit before the first byte leaves, one after the last answer: a crash in between is recovered."""
-        lease.renew()
-        rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
+        lease.require()
+        rows = self._store.submissions.claim(
+            self._connection, lease.fence, group, erp=self._connector.traits.erp, customers=self._customers
+        )
         results: list[tuple[int, Settlement]] = []
         try:
             for row, planned in zip(rows, group, strict=True):
+                if row.state != SubmissionState.CLAIMED.value:
+                    # The store was restored: this may have been sent by the one before it, and is looked up first.
+                    report.in_doubt += 1
+                    continue
                 if report.stopped:
                     results.append((row.id, SettledNotSent(report.stopped)))
                     continue
@@ -327,6 +359,7 @@ class PostingProtocol:
             return
         results: list[tuple[int, Settlement]] = []
         again: list[OpenRow] = []
+        put_aside: list[Hold] = []
         for row, finding in zip(rows, findings, strict=True):
             match finding:
                 case Found(document=document):
@@ -342,9 +375,14 @@ class PostingProtocol:
                     again.append(row)
                 case Absent():
                     results.append(self._parked(row, _never_arrived(row.open.attempts), report))
+                case CannotTell(instructions=instructions) if _may_be_elsewhere(row):
+                    results.append((row.submission_id, SettledAbsent(put_aside=True)))
+                    keys = row.open.planned.posting_keys
+                    put_aside += [Hold(key, CANNOT_TELL, UNCERTAIN, instructions) for key in keys]
                 case CannotTell(instructions=instructions):
                     results.append(self._parked(row, instructions, report))
         self._store.submissions.settle(self._connection, lease.fence, results)
+        self._record(put_aside, [], report)
         self._send_again(lease, again, report)
         self._await_jobs(lease, self._open(), report)
 
@@ -372,6 +410,11 @@ class PostingProtocol:
             else:
                 settlement = self._settlement(outcome, row.open.planned, report)
             self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, settlement)])
+
+
+def _may_be_elsewhere(row: OpenRow) -> bool:
+    """Never sent by this store, perhaps by the one it was restored after: then its postings may be in several documents."""
+    return row.open.forgotten and row.open.attempts == 0 and len(row.open.planned.posting_keys) > 1
 
 
 def _never_arrived(attempts: int) -> str:

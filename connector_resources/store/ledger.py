@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from bookkeeping.postings import Posting, require_balance
+from bookkeeping.postings import Posting, PostingKind, require_balance
 from connector_resources.erp.contract import Complete, Hold
 from connector_resources.errors import IllegalTransition
 from connector_resources.store.engine import Database, chunks
@@ -24,6 +24,11 @@ from connector_resources.store.rows import insert_absent, move
 from connector_resources.store.schema import INBOX_EVENTS, POSTINGS, SUBMISSION_POSTINGS, SUBMISSIONS
 from connector_resources.store.states import LOOKED_UP_AGAIN, POSTING_SOURCES, PostingState
 from connector_resources.store.trail import Trail, TrailEntry
+
+_SUBJECTS = select(POSTINGS.c.key, POSTINGS.c.subject).where(
+    POSTINGS.c.connection == bindparam("wanted_connection"),
+    POSTINGS.c.key.in_(bindparam("wanted_keys", expanding=True)),
+)
 
 _NOT_HELD = {"held_code": "", "held_reason": "", "held_next_step": ""}
 
@@ -37,7 +42,8 @@ class Ledger(LedgerReading):
         """Insert the postings whose key is not there yet, as pending; returns how many were new.
 
         A posting's activity day is that of its event in the inbox; without one there (master data), its booking date.
-        Raises `Unbalanced` before anything is written.
+        Raises `Unbalanced` before anything is written, and `IllegalTransition` when a receipt would be taken back twice:
+        a person corrected it since it was looked at.
         """
         for posting in postings:
             require_balance(posting)
@@ -45,6 +51,7 @@ class Ledger(LedgerReading):
                 raise ValueError(f"posting {posting.key} is of connection {posting.connection}, not {connection}")
         with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
+            _require_standing(transaction, connection, postings)
             days = _activity_days(transaction, connection, postings)
             now = self._database.now()
             rows = [
@@ -214,10 +221,8 @@ def posting_entries(
     """One trail entry for each (posting key, payload), about the posting's subject."""
     subjects: dict[str, str] = {}
     for slice_keys in chunks(sorted({key for key, _ in payloads})):
-        wanted = select(POSTINGS.c.key, POSTINGS.c.subject).where(
-            POSTINGS.c.connection == connection, POSTINGS.c.key.in_(slice_keys)
-        )
-        subjects.update((row.key, row.subject) for row in transaction.execute(wanted))
+        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
+        subjects.update((key, subject) for key, subject in transaction.execute(_SUBJECTS, wanted))
     return [TrailEntry(kind, subjects[key], {"posting": key, **payload}) for key, payload in payloads]
 
 
@@ -228,6 +233,24 @@ def _in_the_way(connection: str, key: str, why: str) -> IllegalTransition:
         subject=key,
         next_step=f"look at `connector trace {key}`; nothing of this group was changed",
     )
+
+
+def _require_standing(transaction: Connection, connection: str, postings: Sequence[Posting]) -> None:
+    back = {each.reverses: each for each in postings if each.kind is PostingKind.RECEIPT_REVERSAL and each.reverses}
+    for subjects in chunks(sorted({posting.subject for posting in back.values()})):
+        wanted = select(POSTINGS.c.key, POSTINGS.c.reverses).where(
+            POSTINGS.c.connection == connection,
+            POSTINGS.c.subject.in_(subjects),
+            POSTINGS.c.kind == PostingKind.RECEIPT_REVERSAL.value,
+        )
+        for key, reverses in transaction.execute(wanted):
+            if reverses in back and back[reverses].key != key:
+                raise IllegalTransition(
+                    f"{reverses} was taken back by {key} already, so {back[reverses].key} is not planned",
+                    connection=connection,
+                    subject=reverses,
+                    next_step="run the day again: it is planned anew with what is booked now",
+                )
 
 
 def _activity_days(transaction: Connection, connection: str, postings: Sequence[Posting]) -> dict[str, date]:

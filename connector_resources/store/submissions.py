@@ -6,7 +6,7 @@ that a process that lost the lease can neither start nor settle anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
@@ -15,6 +15,7 @@ from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Document, Hold, OpenSubmission, PlannedSubmission
 from connector_resources.errors import IllegalTransition, StoreError
 from connector_resources.store.engine import Database, chunks
+from connector_resources.store.forgotten import FORGOTTEN, look_up_first, perhaps_sent_before
 from connector_resources.store.json_text import dump_json
 from connector_resources.store.leases import require_fence
 from connector_resources.store.ledger import hold_postings, posting_entries
@@ -37,7 +38,13 @@ from connector_resources.store.settlements import (
 )
 from connector_resources.store.states import POSTING_SOURCES, SUBMISSION_SOURCES, UNFINISHED, PostingState
 from connector_resources.store.states import SubmissionState as State
-from connector_resources.store.submission_rows import OpenRow, SubmissionRow, request_columns, submission_rows
+from connector_resources.store.submission_rows import (
+    OpenRow,
+    SubmissionRow,
+    claimed_row,
+    request_columns,
+    submission_rows,
+)
 from connector_resources.store.trail import Trail, TrailEntry
 
 __all__ = [
@@ -55,17 +62,41 @@ __all__ = [
 ]
 
 
+_STATES = select(POSTINGS.c.key, POSTINGS.c.state).where(
+    POSTINGS.c.connection == bindparam("wanted_connection"),
+    POSTINGS.c.key.in_(bindparam("wanted_keys", expanding=True)),
+)
+_POSTED = (
+    select(SUBMISSION_POSTINGS.c.posting_key, SUBMISSIONS.c.step, SUBMISSIONS.c.document_number, SUBMISSIONS.c.id)
+    .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMISSION_POSTINGS.c.submission_id)
+    .where(
+        SUBMISSION_POSTINGS.c.connection == bindparam("wanted_connection"),
+        SUBMISSION_POSTINGS.c.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        SUBMISSIONS.c.state == State.POSTED.value,
+    )
+)
+
+
 class Submissions:
     def __init__(self, database: Database, trail: Trail) -> None:
         self._database = database
         self._trail = trail
 
     def claim(
-        self, connection: str, fence: int, planned: Sequence[PlannedSubmission], *, erp: str
+        self,
+        connection: str,
+        fence: int,
+        planned: Sequence[PlannedSubmission],
+        *,
+        erp: str,
+        customers: Mapping[str, str] | None = None,
     ) -> list[SubmissionRow]:
         """Write down what is about to be sent, bytes and all, and take its postings; rows in the order given.
 
+        `customers` tells the trail the ERP customer of a posting key: a link may be another one by the time it is asked.
+
         A reference that was claimed before is claimed again with the new bytes when it surely did not take effect.
+        After a restore, what may have been sent in the forgotten time comes back as `unknown`: it is looked up first.
         Raises `LeaseLost`, and `IllegalTransition` when a posting is not to be had: held, settled, or in another open
         submission. Either way nothing is changed.
         """
@@ -75,16 +106,27 @@ class Submissions:
         with self._database.write() as transaction:
             self._trail.lock(connection, within=transaction)
             require_fence(transaction, f"posting:{connection}", fence)
+            doubt = perhaps_sent_before(transaction, connection, planned, self._database.now())
             self._take_postings(transaction, connection, planned)
-            ids = self._write_requests(transaction, connection, fence, planned, erp)
-            self._record_claims(transaction, connection, planned, ids)
-            rows = [
-                row
-                for slice_ids in chunks(sorted(ids.values()))
+            known = _known_ids(transaction, connection, planned)
+            claimed_at = self._database.now()
+            taken = {"fence": fence, "claimed_at": claimed_at}
+            ids = self._write_requests(transaction, connection, planned, erp, known, taken)
+            self._record_claims(transaction, connection, planned, ids, customers or {})
+            if doubt is not None:
+                look_up_first(transaction, self._trail, connection, ids, doubt)
+            # What was there before, or is doubted, is more than what was just written.
+            others = sorted(known.values() if doubt is None else ids.values())
+            by_id = {
+                row.id: row
+                for slice_ids in chunks(others)
                 for row in submission_rows(transaction, SUBMISSIONS.c.id.in_(slice_ids))
-            ]
-        by_id = {row.id: row for row in rows}
-        return [by_id[ids[item.reference]] for item in planned]
+            }
+        return [
+            by_id.get(ids[item.reference])
+            or claimed_row(ids[item.reference], connection, erp, item, fence=fence, claimed_at=claimed_at)
+            for item in planned
+        ]
 
     def settle(self, connection: str, fence: int, results: Sequence[tuple[int, Settlement]]) -> None:
         """Write down what became of a group of submissions.
@@ -113,18 +155,20 @@ class Submissions:
             transaction.execute(_update_by_id(values[0]), values)
             self._record_settlements(transaction, connection, results)
 
-    def record_verified(self, connection: str, items: Collection[tuple[str, str, Document]]) -> None:
+    def record_verified(
+        self, connection: str, items: Collection[tuple[str, str, Document]], *, within: Connection | None = None
+    ) -> None:
         """The read-back of these (posting key, step, document) agreed; keeps the fresh etag and details.
 
         Raises `StoreError` for a document that no settled submission of that posting and step has made.
         """
         if not items:
             return
-        with self._database.write() as transaction:
+        with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             ids = _posted_ids(transaction, connection, [key for key, _, _ in items])
             # Of a batch all postings name the same submission.
-            values: dict[int, dict[str, Any]] = {}
+            documents: dict[int, Document] = {}
             payloads: list[tuple[str, dict[str, Any]]] = []
             for key, step, document in items:
                 submission_id = ids.get((key, step, document.number))
@@ -135,14 +179,17 @@ class Submissions:
                         subject=key,
                         next_step=f"look at `connector trace {key}`",
                     )
-                values[submission_id] = {
+                documents[submission_id] = document
+                payloads.append((key, {"submission": submission_id, "step": step, "document": document.number}))
+            rows = [
+                {
                     "row_id": submission_id,
                     "verified": True,
                     "document_etag": document.etag,
                     "document_details": dump_json(dict(document.details)),
                 }
-                payloads.append((key, {"submission": submission_id, "step": step, "document": document.number}))
-            rows = list(values.values())
+                for submission_id, document in documents.items()
+            ]
             transaction.execute(_update_by_id(rows[0]), rows)
             entries = posting_entries(transaction, connection, "verified", payloads)
             self._trail.append(connection, entries, within=transaction)
@@ -170,6 +217,7 @@ class Submissions:
                     attempts=row.attempts,
                     job_id=row.job_id,
                     postings=tuple(work[key] for key in row.planned.posting_keys),
+                    forgotten=row.code == FORGOTTEN,
                 ),
             )
             for row in rows
@@ -210,18 +258,13 @@ class Submissions:
         self,
         transaction: Connection,
         connection: str,
-        fence: int,
         planned: Sequence[PlannedSubmission],
         erp: str,
+        known: Mapping[str, int],
+        taken: Mapping[str, Any],
     ) -> dict[str, int]:
-        """Insert the new references and claim the known ones again; reference -> submission id."""
-        ids: dict[str, int] = {}
-        for slice_references in chunks([item.reference for item in planned]):
-            known = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id).where(
-                SUBMISSIONS.c.connection == connection, SUBMISSIONS.c.reference.in_(slice_references)
-            )
-            ids.update((reference, submission_id) for reference, submission_id in transaction.execute(known))
-        taken = {"fence": fence, "claimed_at": self._database.now()}
+        """Insert the new references and claim the `known` ones again; reference -> submission id."""
+        ids = dict(known)
         again = [{"row_id": ids[x.reference], **request_columns(x), **taken} for x in planned if x.reference in ids]
         if again:
             self._claim_again(transaction, connection, again)
@@ -273,6 +316,7 @@ class Submissions:
         connection: str,
         planned: Sequence[PlannedSubmission],
         ids: dict[str, int],
+        customers: Mapping[str, str],
     ) -> None:
         entries: list[TrailEntry] = []
         payloads: list[tuple[str, dict[str, Any]]] = []
@@ -280,7 +324,9 @@ class Submissions:
             about = {"submission": ids[item.reference], "reference": item.reference, "sha256": item.sha256}
             request = {"step": item.step, "method": item.method, "path": item.path, "postings": item.posting_keys}
             entries.append(TrailEntry("submission_claimed", item.reference, {**about, **request}))
-            payloads.extend((key, {**about, "state": PostingState.CLAIMED.value}) for key in item.posting_keys)
+            for key in item.posting_keys:
+                told = {"customer": customers[key]} if key in customers else {}
+                payloads.append((key, {**about, "state": PostingState.CLAIMED.value, **told}))
         entries.extend(posting_entries(transaction, connection, "claimed", payloads))
         self._trail.append(connection, entries, within=transaction)
 
@@ -322,13 +368,22 @@ class Submissions:
         hold_postings(transaction, self._trail, connection, holds)
 
 
+def _known_ids(transaction: Connection, connection: str, planned: Sequence[PlannedSubmission]) -> dict[str, int]:
+    """Reference -> id of those that were claimed before."""
+    ids: dict[str, int] = {}
+    for references in chunks([item.reference for item in planned]):
+        known = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id).where(
+            SUBMISSIONS.c.connection == connection, SUBMISSIONS.c.reference.in_(references)
+        )
+        ids.update((reference, submission_id) for reference, submission_id in transaction.execute(known))
+    return ids
+
+
 def _posting_states(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[str, str]:
     states: dict[str, str] = {}
     for slice_keys in chunks(keys):
-        wanted = select(POSTINGS.c.key, POSTINGS.c.state).where(
-            POSTINGS.c.connection == connection, POSTINGS.c.key.in_(slice_keys)
-        )
-        states.update((key, state) for key, state in transaction.execute(wanted))
+        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
+        states.update((key, state) for key, state in transaction.execute(_STATES, wanted))
     return states
 
 
@@ -336,21 +391,9 @@ def _posted_ids(transaction: Connection, connection: str, keys: Sequence[str]) -
     """(posting key, step, document number) -> id of the settled submission that made it."""
     ids: dict[tuple[str, str, str], int] = {}
     for slice_keys in chunks(sorted(set(keys))):
-        wanted = (
-            select(
-                SUBMISSION_POSTINGS.c.posting_key,
-                SUBMISSIONS.c.step,
-                SUBMISSIONS.c.document_number,
-                SUBMISSIONS.c.id,
-            )
-            .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMISSION_POSTINGS.c.submission_id)
-            .where(
-                SUBMISSION_POSTINGS.c.connection == connection,
-                SUBMISSION_POSTINGS.c.posting_key.in_(slice_keys),
-                SUBMISSIONS.c.state == State.POSTED.value,
-            )
-        )
-        ids.update(((key, step, number), found) for key, step, number, found in transaction.execute(wanted))
+        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
+        rows = transaction.execute(_POSTED, wanted)
+        ids.update(((key, step, number), found) for key, step, number, found in rows)
     return ids
 
 

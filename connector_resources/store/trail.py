@@ -9,12 +9,13 @@ for all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from connector_resources.store.columns import utc_text
 from connector_resources.store.engine import AnyRow, Database, chunks, streamed
@@ -24,6 +25,16 @@ from connector_resources.store.schema import TRAIL, TRAIL_HEADS
 
 #: What the first row of a chain names as the hash before it.
 GENESIS = "0" * 64
+
+# Built once: every write of a connection begins and ends here.
+_HEAD = select(TRAIL_HEADS.c.seq, TRAIL_HEADS.c.hash).where(TRAIL_HEADS.c.connection == bindparam("wanted"))
+_LOCKED_HEAD = _HEAD.with_for_update()
+_NEW_HEAD = (
+    update(TRAIL_HEADS)
+    .where(TRAIL_HEADS.c.connection == bindparam("wanted"))
+    .values(seq=bindparam("seq"), hash=bindparam("hash"))
+)
+_NEW_ROWS = insert(TRAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,15 @@ class TrailRow:
     payload: dict[str, Any]
     previous_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A head that was noted somewhere else: number and hash of a row, and who noted it."""
+
+    row: int
+    hash: str
+    noted_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +109,8 @@ class Trail:
                     }
                 )
                 previous = digest
-            transaction.execute(insert(TRAIL), rows)
-            head = update(TRAIL_HEADS).where(TRAIL_HEADS.c.connection == connection)
-            transaction.execute(head.values(seq=seq, hash=previous))
+            transaction.execute(_NEW_ROWS, rows)
+            transaction.execute(_NEW_HEAD, {"wanted": connection, "seq": seq, "hash": previous})
             return previous
 
     def lock(self, connection: str, *, within: Connection) -> tuple[int, str]:
@@ -99,13 +118,12 @@ class Trail:
 
         Writers call it before they touch any other row, so that two of them never wait for each other.
         """
-        wanted = select(TRAIL_HEADS.c.seq, TRAIL_HEADS.c.hash).where(TRAIL_HEADS.c.connection == connection)
-        row = within.execute(wanted.with_for_update()).one_or_none()
+        row = within.execute(_LOCKED_HEAD, {"wanted": connection}).one_or_none()
         if row is None:
             insert_absent(
                 within, TRAIL_HEADS, [{"connection": connection, "seq": 0, "hash": GENESIS}], returning="connection"
             )
-            row = within.execute(wanted.with_for_update()).one()
+            row = within.execute(_LOCKED_HEAD, {"wanted": connection}).one()
         return row.seq, row.hash
 
     def head(self, connection: str) -> tuple[int, str]:
@@ -137,18 +155,37 @@ class Trail:
         return count
 
     def verify(
-        self, connection: str, *, anchored_head: str | None = None, only_after_anchor: bool = False
+        self,
+        connection: str,
+        *,
+        anchored_head: str | None = None,
+        only_after_anchor: bool = False,
+        anchors: Sequence[Anchor] = (),
     ) -> TrailReport:
         """Read the whole chain again and prove it.
 
         `anchored_head` is a head noted earlier outside the database, as `<hash>` or `<row>:<hash>`: it must still be
         there. `only_after_anchor` reads from that row on: quick, and blind for what was done to the rows before it.
+        `anchors` must all be there, each at its row: a chain that was rewritten with hashes that fit fails at the first
+        one that is not.
         """
         row, _, anchor = (anchored_head or "").lower().rpartition(":")
         first = int(row) if only_after_anchor and row else 1
         with self._database.snapshot() as reading:
-            rows = _rows_in_order(reading, connection, first)
-            return _verify(rows, _head(reading, connection), anchor or None, first)
+            return verify_within(reading, connection, anchor or None, first, anchors)
+
+
+def verify_within(
+    reading: Connection,
+    connection: str,
+    anchor: str | None = None,
+    first: int = 1,
+    anchors: Sequence[Anchor] = (),
+) -> TrailReport:
+    """`Trail.verify` inside a transaction that is under way; `anchor` is the hash alone."""
+    # A broken chain is not read to its end: its cursor is closed before the connection is.
+    with closing(_rows_in_order(reading, connection, first)) as rows:
+        return _verify(rows, _head(reading, connection), anchor, _by_row(anchors, first), first)
 
 
 def row_hash(connection: str, seq: int, at: str, kind: str, subject: str, payload: str, previous_hash: str) -> str:
@@ -161,7 +198,21 @@ def row_hash(connection: str, seq: int, at: str, kind: str, subject: str, payloa
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | None, first: int = 1) -> TrailReport:
+def _by_row(anchors: Sequence[Anchor], first: int) -> dict[int, list[Anchor]]:
+    found: dict[int, list[Anchor]] = {}
+    for anchor in sorted(anchors, key=lambda each: each.row):
+        if anchor.row >= first:
+            found.setdefault(anchor.row, []).append(anchor)
+    return found
+
+
+def _verify(
+    rows: Iterator[AnyRow],
+    head: tuple[int, str] | None,
+    anchor: str | None,
+    noted: Mapping[int, Sequence[Anchor]],
+    first: int = 1,
+) -> TrailReport:
     count, previous = first - 1, GENESIS if first == 1 else ""
     anchor_seen = anchor in (None, GENESIS)
     for row in rows:
@@ -175,6 +226,12 @@ def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | 
         if digest != row_hash(connection, number, at, kind, subject, payload, previous_hash):
             return TrailReport(False, count, previous, expected, f"row {expected} was edited after it was written")
         count, previous = number, digest
+        other = next((each for each in noted.get(number, ()) if each.hash != digest), None)
+        if other is not None:
+            problem = (
+                f"row {number} is not the one that {other.noted_by} noted: the chain was rewritten from there or before"
+            )
+            return TrailReport(False, count, previous, number, problem)
         anchor_seen = anchor_seen or digest == anchor
     seq, last = head or (0, GENESIS)
     if not previous:
@@ -189,13 +246,19 @@ def _verify(rows: Iterator[AnyRow], head: tuple[int, str] | None, anchor: str | 
         return TrailReport(
             False, count, previous, count, "the last row is not the recorded head: the chain was rewritten"
         )
+    if missing := [row for row in noted if row > count]:
+        by = noted[missing[0]][0].noted_by
+        problem = (
+            f"row {missing[0]} is not there any more, which {by} noted: the trail was cut after row {count} or before"
+        )
+        return TrailReport(False, count, previous, count + 1, problem)
     if not anchor_seen:
         problem = "the anchored head is not in the chain: the trail was cut or rewritten after it was noted"
         return TrailReport(False, count, previous, count + 1, problem)
     return TrailReport(True, count, previous)
 
 
-def _rows_in_order(reading: Connection, connection: str, first: int = 1) -> Iterator[AnyRow]:
+def _rows_in_order(reading: Connection, connection: str, first: int = 1) -> Generator[AnyRow]:
     wanted = select(
         TRAIL.c.seq,
         TRAIL.c.at,
@@ -211,8 +274,7 @@ def _rows_in_order(reading: Connection, connection: str, first: int = 1) -> Iter
 
 
 def _head(reading: Connection, connection: str) -> tuple[int, str] | None:
-    wanted = select(TRAIL_HEADS.c.seq, TRAIL_HEADS.c.hash).where(TRAIL_HEADS.c.connection == connection)
-    row = reading.execute(wanted).one_or_none()
+    row = reading.execute(_HEAD, {"wanted": connection}).one_or_none()
     return None if row is None else (row.seq, row.hash)
 
 

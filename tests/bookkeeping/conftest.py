@@ -126,6 +126,7 @@ class Bookkeeper:
         self.items = how.pop("items", example_items())
         self.receipts = how.pop("receipts", {})
         self.payment = how.pop("payment", payment())
+        self.heard_until = how.pop("heard_until", None)
         assert not how, how
         self.story: list[Event] = []
         self.decided: dict[str, Decision] = {}
@@ -154,7 +155,7 @@ class Bookkeeper:
             return decide_payment(self.resource, *known, self.mandate, self.party, self.settings)
         if isinstance(self.resource, Refund):
             return decide_refund(self.resource, self.payment, self.mandate, *known, self.party, self.settings)
-        return decide_payout(self.resource, self.items, *known, self.receipts, self.settings)
+        return decide_payout(self.resource, self.items, *known, self.receipts, self.settings, self.heard_until)
 
     def outcome(self, number: int) -> str:
         return str(self.decided[f"EV{number}"].outcome)

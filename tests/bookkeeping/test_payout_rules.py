@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from textwrap import dedent
 
@@ -204,6 +204,39 @@ def test_a_payment_that_never_had_a_receipt_goes_to_suspense_by_name(make):
     )
     assert books.booked[0].facts["suspense_payments"] == "PM2"
     assert books.booked[0].lines[5].text == "PM2 without receipt (payments paid out)"
+
+
+def test_a_payout_waits_while_the_confirmation_of_a_payment_may_still_appear(make):
+    paid, back = make.event(1, "paid", "PO1"), make.event(2, "bounced_payout", "PO1", day=9)
+    states = {"PM1": ReceiptState.OPEN, "PM3": ReceiptState.OPEN}
+    books = make.Bookkeeper(make.payout(status="bounced"), receipts=dict(states), heard_until=paid.created_at)
+    books.feed(paid, back)
+    assert (books.outcome(1), books.outcome(2), books.booked) == ("waiting", "waiting", [])
+    assert "PM2, of which no event is known" in books.reason(1)
+
+    books.receipts["PM2"] = ReceiptState.OPEN
+    books.feed()
+    assert [posting.kind for posting in books.booked] == ["payout", "payout_reversal"]
+    assert "suspense" not in books.text
+
+
+def test_a_payment_of_which_nothing_appeared_in_time_goes_to_suspense(make):
+    paid = make.event(1, "paid", "PO1")
+    states = {"PM1": ReceiptState.OPEN, "PM3": ReceiptState.OPEN}
+    books = make.Bookkeeper(make.payout(), receipts=states, heard_until=paid.created_at)
+    books.feed(paid)
+    assert books.booked == []
+
+    books.heard_until += timedelta(milliseconds=1)
+    books.feed()
+    assert books.booked[0].facts["suspense_payments"] == "PM2"
+
+
+def test_a_payout_whose_payments_are_all_known_does_not_wait(make):
+    paid = make.event(1, "paid", "PO1")
+    books = make.Bookkeeper(make.payout(), receipts=OPEN, heard_until=paid.created_at)
+    books.feed(paid)
+    assert books.outcome(1) == "posted"
 
 
 def test_a_converted_payout_waits_for_its_rate_and_balances_in_each_currency(make):

@@ -14,25 +14,6 @@ from tests.sites import Site, datev_site, visma_site
 CREATE = r"/v1/customerPayment$"
 
 
-@pytest.fixture(params=["visma", "datev", "exact_online", "sage300", "ifs_cloud"])
-def site(request: pytest.FixtureRequest) -> Site:
-    return request.getfixturevalue(request.param)
-
-
-def test_a_day_is_posted_and_a_second_run_sends_nothing(site):
-    payments = [site.merchant.collected(10_000 * n, customer=n) for n in (1, 2, 3)]
-    site.merchant.pay_out()
-
-    report = site.run()
-
-    assert (report.stopped, report.held, site.unfinished(), site.clearing()) == ("", [], {}, 0)
-    assert report.settled == len(payments) + 1 + 3 + 3, "receipts, payout, customers, mandates"
-    sent, documents = site.writes(), site.documents()
-    for again in (site.run, site.run_new, site.at.post):
-        assert (again().submissions, site.writes(), site.documents()) == (0, sent, documents)
-    assert site.trail_is_whole()
-
-
 def test_what_is_not_allowed_stops_the_run_and_leaves_the_rest_for_the_next(visma):
     for customer in (1, 2, 3):
         visma.merchant.collected(customer=customer)

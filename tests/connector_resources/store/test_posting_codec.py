@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Allocation, Line, Party, Posting, PostingKind, Side
 from connector_resources.errors import StoreError
-from connector_resources.store.posting_codec import decode_posting, encode_posting
+from connector_resources.store.posting_codec import Decoding, decode_posting, encode_posting
 
 WORDS = st.text(max_size=12)
 MAYBE = st.none() | WORDS
@@ -86,3 +86,27 @@ def test_a_layout_of_the_future_is_refused_by_name(make):
 def test_a_time_without_a_zone_is_refused(make):
     with pytest.raises(ValueError, match="no time zone"):
         encode_posting(replace(make.posting(1), occurred_at=make.start.replace(tzinfo=None)))
+
+
+def test_what_comes_back_in_the_next_question_is_decoded_once_and_then_forgotten(make):
+    first, second, third = (encode_posting(make.posting(n)) for n in (1, 2, 3))
+    decoding = Decoding()
+
+    before = decoding.of([first, second])
+    after = decoding.of([third, second])
+    much_later = decoding.of([first])
+
+    assert before == [make.posting(1), make.posting(2)]
+    assert after == [make.posting(3), make.posting(2)]
+    assert after[1] is before[1]
+    assert much_later == before[:1]
+    assert much_later[0] is not before[0]
+
+
+def test_another_text_under_the_same_key_is_another_posting(make):
+    changed = replace(make.posting(1), text="as it is written now")
+    decoding = Decoding()
+
+    decoding.of([encode_posting(make.posting(1))])
+
+    assert decoding.of([encode_posting(changed)]) == [changed]

@@ -9,7 +9,7 @@ import pytest
 
 from connector_resources.errors import IllegalTransition, LeaseLost
 from connector_resources.store.store import Store
-from connector_resources.store.submissions import SettledPosted
+from connector_resources.store.submissions import SettledNotSent, SettledPosted
 
 LEASE = "posting:acme"
 
@@ -150,6 +150,20 @@ def test_the_fence_of_one_connection_is_no_fence_of_another(store, make):
             pass
 
     assert store.submissions.claim("acme", 1, [make.planned(make.posting(1))], erp="visma")
+
+
+def test_what_claiming_answers_is_what_was_written(store, make):
+    items = [make.posting(n) for n in range(1, 4)]
+    store.ledger.plan("acme", items)
+    (known,) = store.submissions.claim("acme", 1, [make.planned(items[0])], erp="visma")
+    store.submissions.settle("acme", 1, [(known.id, SettledNotSent("turned away"))])
+    requests = [make.planned(item, body=b"\x00new " + item.key.encode()) for item in items]
+
+    rows = store.submissions.claim("acme", 2, requests, erp="visma")
+
+    assert [row.planned for row in rows] == requests
+    assert rows == [store.submissions.of_posting("acme", item.key)[-1] for item in items]
+    assert rows[0].id == known.id
 
 
 def test_a_large_group_is_claimed_and_settled_in_order(store, make):

@@ -116,11 +116,12 @@ def test_settled_and_withdrawn_postings_are_no_work(books, store):
     assert store.ledger.next_work("acme", RECEIPTS, limit=10) == []
 
 
-def test_work_shows_what_is_done_in_order(books, store, make, clock):
+@pytest.mark.parametrize("seconds", [1, 0, -3600])
+def test_work_shows_what_is_done_in_order_whatever_the_clock_does(books, store, make, clock, seconds):
     item = make.posting(1)
     submission_id = books.submission_in("not_sent")
     for step, outcome in (("create", "posted"), ("release", "posted")):
-        clock.advance(1)
+        clock.advance(seconds)
         (submission_id,) = books.claim(make.planned(item, step=step))
         books.settle(submission_id, outcome)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from sqlalchemy import event
 
 from connector_resources.store.store import Store
 
@@ -20,6 +23,21 @@ print([frozen.quotas.take("erp", capacity=10, refill_per_s=Fraction(5)) for _ in
 
 def due(store, count, **limit):
     return [store.quotas.take("erp", **limit) for _ in range(count)]
+
+
+@contextmanager
+def statements_of(store: Store) -> Iterator[list[str]]:
+    """What is said to the database inside the block."""
+    seen: list[str] = []
+
+    def note(_connection, _cursor, statement, *_) -> None:
+        seen.append(" ".join(statement.split()))
+
+    event.listen(store.database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(store.database.engine, "before_cursor_execute", note)
 
 
 def most_in_any_window(moments: list[float], length_s: float) -> int:
@@ -76,6 +94,41 @@ def test_the_servers_word_lowers_the_level_and_never_raises_it(store):
 
     store.quotas.observe("erp", remaining=10, reset_in_s=30)
     assert due(store, 1, **limit) == [2]
+
+
+def test_a_word_that_says_nothing_new_writes_and_locks_nothing(store):
+    due(store, 5, capacity=10, refill_per_s=Fraction(1))
+    store.quotas.observe("erp", remaining=0, reset_in_s=30)
+
+    with statements_of(store) as seen:
+        store.quotas.observe("erp", remaining=5, reset_in_s=30)
+        store.quotas.observe("erp", remaining=10, reset_in_s=30)
+        store.quotas.observe("erp", remaining=0, reset_in_s=20)
+        store.quotas.observe("unknown", remaining=3, reset_in_s=30)
+
+    reads = [statement for statement in seen if statement != "BEGIN"]
+    assert len(reads) == 4
+    assert all(statement.startswith("SELECT") and "FOR UPDATE" not in statement for statement in reads)
+
+
+def test_a_level_that_another_process_lowers_between_look_and_write_is_not_raised(store, clock):
+    limit = {"capacity": 10, "refill_per_s": Fraction(1)}
+    due(store, 1, **limit)
+
+    def take_the_rest(_connection, _cursor, statement, *_):
+        if statement.startswith("SELECT") and not taken:
+            taken.extend(due(other, 9, **limit))
+
+    taken: list[float] = []
+    with Store.open(store.database.url.render_as_string(hide_password=False), clock=clock) as other:
+        event.listen(store.database.engine, "after_cursor_execute", take_the_rest)
+        try:
+            store.quotas.observe("erp", remaining=5, reset_in_s=30)
+        finally:
+            event.remove(store.database.engine, "after_cursor_execute", take_the_rest)
+
+    assert taken == [0] * 9
+    assert due(store, 1, **limit) == [1]
 
 
 def test_with_nothing_left_nobody_sends_before_the_window_ends(store, clock):

@@ -81,8 +81,12 @@ class CollectionsSection(Section):
         default=("bacs",),
         description="Schemes for which the payer's statement gets no invoice number; Bacs takes one only in some packages.",
     )
-    retry: RetrySection = RetrySection()
-    mandate_setup: MandateSetupSection = MandateSetupSection()
+    retry: RetrySection = Field(
+        default=RetrySection(), description="When a collection that failed is tried again, as a new payment."
+    )
+    mandate_setup: MandateSetupSection = Field(
+        default=MandateSetupSection(), description="What happens with customers that have no mandate to collect from."
+    )
 
     @model_validator(mode="after")
     def _known_limits(self) -> Self:

@@ -11,18 +11,56 @@ from connector_resources.gocardless.partner_oauth import (
     begin_partner_consent,
     complete_partner_consent,
     partner_client,
+    revoke_partner_token,
 )
 from connector_resources.runtime import Runtime
 from connector_resources.transport.authorization_code import explain_oauth
 from connector_resources.transport.http_transport import HttpTransport
 
-__all__ = ["Authorisation", "erp_authorisation", "partner_authorisation"]
+__all__ = ["Authorisation", "end_consent", "erp_authorisation", "partner_authorisation"]
 
 
 def erp_authorisation(runtime: Runtime, connection: Connection, redirect_uri: str) -> Authorisation | None:
     """Begin the ERP's consent; None when this ERP asks for none. Raises `MissingCredential`."""
     begin = erp_kind(connection.erp.kind).authorise
     return None if begin is None else begin(connection.erp, runtime.context(connection), redirect_uri)
+
+
+def end_consent(runtime: Runtime, connection: Connection, credential: str) -> bool:
+    """Tell the remote system that the consent under this vault name is over; False when it is no consent, or has none to end.
+
+    Raises `MissingCredential` without the app's own credentials, and `TokenRefused`, `TokenReplyLost`, `NotSent`.
+    """
+    vault, app = runtime.store.vault, connection.gocardless.partner_app
+    if not vault.has(connection.name, credential):
+        return False
+    if app is not None and credential == connection.gocardless.access_token:
+        transport = _partner_transport(runtime, connection)
+        client = partner_client(
+            vault.read(connection.name, app.client_id),
+            vault.read(connection.name, app.client_secret),
+            connection.gocardless.connect_base,
+            "",
+        )
+        try:
+            revoke_partner_token(client, transport, vault.read(connection.name, credential), connection=connection.name)
+        finally:
+            transport.close()
+        return True
+    end = erp_kind(connection.erp.kind).end_consent
+    return end is not None and end(connection.erp, runtime.context(connection), credential)
+
+
+def _partner_transport(runtime: Runtime, connection: Connection) -> HttpTransport:
+    return HttpTransport(
+        "gocardless",
+        connection.gocardless.connect_base,
+        connection=connection.name,
+        explain=explain_oauth,
+        counter=runtime.counter,
+        now=runtime.clock,
+        sleep=runtime.sleep,
+    )
 
 
 def partner_authorisation(runtime: Runtime, connection: Connection, redirect_uri: str) -> Authorisation | None:
@@ -40,15 +78,7 @@ def partner_authorisation(runtime: Runtime, connection: Connection, redirect_uri
     consent = begin_partner_consent(client)
 
     def complete(redirected_to: str) -> str:
-        transport = HttpTransport(
-            "gocardless",
-            connection.gocardless.connect_base,
-            connection=name,
-            explain=explain_oauth,
-            counter=runtime.counter,
-            now=runtime.clock,
-            sleep=runtime.sleep,
-        )
+        transport = _partner_transport(runtime, connection)
         try:
             token = complete_partner_consent(
                 client, transport, consent, redirected_to, now=runtime.clock, connection=name

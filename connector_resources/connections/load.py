@@ -1,11 +1,14 @@
 """Reads connection files and reports every problem at once, with file, line and field.
 
-A deployment keeps its files in `CONNECTOR_HOME/connections/*.yaml`. A broken file does not hide the others' problems.
+A deployment keeps its files in `CONNECTOR_HOME/connections/*.yaml`. A broken file hides neither the others' problems nor the
+others: who works for one connection goes on while the file of another one waits for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +16,39 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from connector_resources.connections.file_problems import Document, Wording, unreadable
 from connector_resources.connections.model import Connection
 from connector_resources.errors import BrokenConnectionFile, UnknownConnection
 
 #: the `type` of a Dagster component file that holds a connection.
 COMPONENT_TYPE = "connector_assets.component.ConnectionComponent"
+CORRECT_IT = "correct these lines; docs/connection-file.md explains every setting, `connector connections` looks again"
 
 
-def load_connections(directory: Path, components: Path | None = None) -> tuple[Connection, ...]:
-    """All connections of `directory`, and those kept as Dagster components below `components`, by name.
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A connection file that cannot be used. `name` is what its connection is called, as far as that can be told."""
 
-    Raises one `BrokenConnectionFile` that lists every problem of every file.
+    name: str
+    path: Path
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFiles:
+    """What the files of a deployment hold: connections that are in order, by name, and files that are not."""
+
+    connections: tuple[Connection, ...]
+    broken: tuple[BrokenFile, ...]
+
+
+def read_connections(directory: Path, components: Path | None = None) -> ConnectionFiles:
+    """All connections of `directory`, and those kept as Dagster components below `components`. Raises nothing.
+
+    Two files of one name are both broken: neither can be told to be the right one.
     """
-    loaded: list[Connection] = []
-    problems: list[str] = []
+    loaded: list[tuple[Path, Connection]] = []
+    broken_files: list[BrokenFile] = []
     readers: list[tuple[Path, Callable[[Path], Connection | None]]] = [
         *((path, load_connection) for path in sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])),
         *((path, load_component) for path in (sorted(components.glob("**/defs.yaml")) if components else ())),
@@ -35,13 +57,26 @@ def load_connections(directory: Path, components: Path | None = None) -> tuple[C
         try:
             connection = read(path)
         except BrokenConnectionFile as error:
-            problems.extend(error.problems)
+            name = path.parent.name if read is load_component else path.stem
+            broken_files.append(BrokenFile(_name_in(path) or re.sub(r"\W", "_", name), path, tuple(error.problems)))
         else:
-            loaded.extend([connection] if connection else [])
-    problems.extend(_duplicates(loaded))
-    if problems:
-        raise broken(problems)
-    return tuple(sorted(loaded, key=lambda c: c.name))
+            loaded.extend([(path, connection)] if connection else [])
+    counts = Counter(connection.name for _, connection in loaded)
+    whole = [connection for _, connection in loaded if counts[connection.name] == 1]
+    broken_files += [
+        BrokenFile(each.name, path, (f"{path}: name: another file is called {each.name!r} too; names must differ",))
+        for path, each in loaded
+        if counts[each.name] > 1
+    ]
+    return ConnectionFiles(tuple(sorted(whole, key=lambda c: c.name)), tuple(broken_files))
+
+
+def load_connections(directory: Path, components: Path | None = None) -> tuple[Connection, ...]:
+    """The same, where nothing may be left out. Raises one `BrokenConnectionFile` that lists every problem of every file."""
+    found = read_connections(directory, components)
+    if found.broken:
+        raise broken_files_error(found.broken)
+    return found.connections
 
 
 def load_connection(path: Path) -> Connection:
@@ -62,28 +97,13 @@ def load_component(path: Path) -> Connection | None:
     return _validated(path, document, attributes, path.parent.name, ("attributes",))
 
 
-def _read(path: Path) -> _Document:
-    try:
-        return _Document.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise broken([f"{path}: cannot be read: {error}"]) from error
-    except yaml.YAMLError as error:
-        raise broken([f"{path}{_mark(error)}: is not YAML: {getattr(error, 'problem', None) or error}"]) from error
-
-
-def _validated(path: Path, document: _Document, values: Any, name: str, prefix: tuple[str, ...]) -> Connection:
-    if not isinstance(values, dict):
-        raise broken([f"{path}:1: a connection file is a mapping of fields, see docs/connection-file.md"])
-    try:
-        return Connection.model_validate({"name": name, **values})
-    except ValidationError as error:
-        kind = values["erp"].get("kind") if isinstance(values.get("erp"), dict) else None
-        problems = [_problem(path, document, item, kind, prefix) for item in error.errors()]
-        raise broken(problems) from error
-
-
-def find_connection(connections: Iterable[Connection], name: str) -> Connection:
-    """The connection called `name`. Raises `UnknownConnection` that lists the known ones."""
+def find_connection(
+    connections: Iterable[Connection], name: str, broken_files: Sequence[BrokenFile] = ()
+) -> Connection:
+    """The connection called `name`. Raises `UnknownConnection` that lists the known ones, or what is wrong with its file."""
+    its_files = [each for each in broken_files if each.name == name]
+    if its_files:
+        raise broken_files_error(its_files)
     known = {connection.name: connection for connection in connections}
     if name not in known:
         names = ", ".join(sorted(known)) or "none yet"
@@ -94,70 +114,43 @@ def find_connection(connections: Iterable[Connection], name: str) -> Connection:
     return known[name]
 
 
-def broken(problems: list[str]) -> BrokenConnectionFile:
-    error = BrokenConnectionFile("\n".join([f"{len(problems)} problem(s) in connection files:", *problems]))
+def broken_files_error(files: Sequence[BrokenFile]) -> BrokenConnectionFile:
+    """One error with the problems of all `files`."""
+    return _broken([problem for each in files for problem in each.problems])
+
+
+def _read(path: Path) -> Document:
+    try:
+        return Document.parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _broken([unreadable(path, error)]) from error
+
+
+def _validated(path: Path, document: Document, values: Any, name: str, prefix: tuple[str, ...]) -> Connection:
+    if not isinstance(values, dict):
+        raise _broken([f"{path}:1: a connection file is a mapping of fields, see docs/connection-file.md"])
+    wording = Wording(path, document, prefix)
+    try:
+        connection = Connection.model_validate({"name": name, **values})
+    except ValidationError as error:
+        raise _broken([*wording.keys_twice(), *wording.of_validation(error, values)]) from error
+    twice = wording.keys_twice()
+    if twice:
+        raise _broken(twice)
+    return connection
+
+
+def _name_in(path: Path) -> str:
+    """The name that a broken file gives its connection; "" when there is none to be read."""
+    try:
+        found = re.search(r"^\s*name:\s*[\"']?(\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1] if found else ""
+
+
+def _broken(problems: list[str]) -> BrokenConnectionFile:
+    title = f"{len(problems)} problem{'s'[: len(problems) > 1]} in connection files:"
+    error = BrokenConnectionFile("\n".join([title, *problems, ""]), next_step=CORRECT_IT)
     error.problems = problems
     return error
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """The YAML values with the line on which each key path stands."""
-
-    values: Any
-    lines: dict[tuple[str, ...], int]
-
-    @classmethod
-    def parse(cls, text: str) -> _Document:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[tuple[str, ...], int] = {}
-        if node is not None:
-            _collect_lines(node, (), lines)
-        return cls(yaml.safe_load(text), lines)
-
-    def line_of(self, path: tuple[str, ...]) -> int:
-        """The line of `path`, or of the nearest parent that stands in the file."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return self.lines.get(path, 1)
-
-
-def _collect_lines(node: yaml.Node, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            lines[inner] = key.start_mark.line + 1
-            _collect_lines(value, inner, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _collect_lines(value, (*path, str(index)), lines)
-
-
-def _problem(path: Path, document: _Document, item: Any, kind: str | None, prefix: tuple[str, ...]) -> str:
-    steps = tuple(str(step) for step in item["loc"])
-    # pydantic puts the tag of a discriminated union into the location; it is not a key of the file.
-    if len(steps) > 1 and steps[0] == "erp" and steps[1] == kind:
-        steps = (steps[0], *steps[2:])
-    hint = "" if item["type"] in ("missing", "extra_forbidden") else f" (found: {_shown(item.get('input'))})"
-    message = {"missing": "is required", "extra_forbidden": "is not a known field; is it misspelt?"}.get(
-        item["type"], item["msg"]
-    )
-    return f"{path}:{document.line_of((*prefix, *steps))}: {'.'.join(steps)}: {message}{hint}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _mark(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f":{mark.line + 1}" if mark is not None else ""
-
-
-def _duplicates(connections: list[Connection]) -> list[str]:
-    names = [connection.name for connection in connections]
-    return [
-        f"two files are called {name!r}: names must differ" for name in sorted({n for n in names if names.count(n) > 1})
-    ]

@@ -6,7 +6,7 @@ Credentials are never in the file; the fields that need one hold the name under 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -15,15 +15,14 @@ from bookkeeping.customer_rules import CustomerPolicy
 from bookkeeping.matching import EVIDENCE, Evidence
 from bookkeeping.postings import SALES_KINDS
 from bookkeeping.settings import BookSettings
+from connector_resources.connections.alerts import AlertsSection
 from connector_resources.connections.collections import CollectionsSection
-from connector_resources.connections.section import Section
+from connector_resources.connections.section import Section, VaultName, refuse
 from connector_resources.connections.subscriptions import SubscriptionsSection
+from connector_resources.erp.contract import Traits
 from connector_resources.erp.registry import ErpSettings, erp_kind
 
 CONNECTION_NAME = r"^[a-z][a-z0-9_]{1,39}$"
-VAULT_NAME = r"^[a-z][a-z0-9_]{1,59}$"
-
-VaultName = Annotated[str, Field(pattern=VAULT_NAME)]
 
 API_BASE = {"live": "https://api.gocardless.com", "sandbox": "https://api-sandbox.gocardless.com"}
 OAUTH_BASE = {"live": "https://connect.gocardless.com", "sandbox": "https://connect-sandbox.gocardless.com"}
@@ -137,10 +136,12 @@ class CustomersSection(Section):
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
-        if self.to_gocardless != "off" and not self.metadata_keys:
-            raise ValueError("to_gocardless needs a key in metadata_keys that holds the ERP customer number")
-        if self.register_new and not self.metadata_keys:
-            raise ValueError("register_new needs a key in metadata_keys that holds the ERP customer number")
+        wanting = {"to_gocardless": self.to_gocardless != "off", "register_new": self.register_new}
+        refuse(
+            f"{name} needs a key in metadata_keys that holds the ERP customer number"
+            for name, needs_a_key in wanting.items()
+            if needs_a_key and not self.metadata_keys
+        )
         return self
 
     @property
@@ -164,6 +165,12 @@ class WebhookSection(Section):
     invalid_signature_status: Literal[401, 498] = Field(
         default=401, description="Answer to a bad signature; GoCardless retries on either."
     )
+    keep_bodies_days: int = Field(
+        default=365,
+        ge=1,
+        description="How long raw bodies of webhooks are kept: the nightly sweep and `connector prune` empty older ones; "
+        "hashes stay.",
+    )
 
 
 @runtime_checkable
@@ -179,37 +186,60 @@ class HasCreditors(Protocol):
         ...
 
 
+def beyond_collecting(collections: CollectionsSection, traits: Traits) -> list[str]:
+    """What the section asks for and an ERP with these traits cannot do; each with the setting's path in front."""
+    found = []
+    if collections.enabled and not traits.collects:
+        found.append(f"collections.enabled: invoices of {traits.label} cannot be collected; leave it out")
+    if collections.mandate_setup.mode == "direct" and not traits.knows_bank_details:
+        found.append(f"collections.mandate_setup.mode: {traits.label} tells no account numbers; choose link")
+    return found
+
+
+def beyond_subscribing(subscriptions: SubscriptionsSection, traits: Traits) -> list[str]:
+    """The same of the section on subscriptions."""
+    found = []
+    if subscriptions.enabled and not traits.subscribes:
+        found.append(f"subscriptions.enabled: {traits.label} has no recurring charges to follow; leave it out")
+    if subscriptions.sales_invoices.write != "none" and not traits.kinds >= SALES_KINDS:
+        found.append(f"subscriptions.sales_invoices: {traits.label} takes no invoices from here; leave it out")
+    return found
+
+
 class Connection(Section):
     """One connection file."""
 
     name: str = Field(pattern=CONNECTION_NAME, description="Lower-case name; by default the file's name.")
     description: str = Field(default="", description="Shown in the UI.")
     owner: str = Field(default="team:finance", description="Owner shown on every asset: an e-mail or team:<name>.")
-    gocardless: GoCardlessSection
-    erp: ErpSettings
-    books: BooksSection
-    customers: CustomersSection = CustomersSection()
-    polling: PollingSection = PollingSection()
-    webhook: WebhookSection = WebhookSection()
-    collections: CollectionsSection = CollectionsSection()
-    subscriptions: SubscriptionsSection = SubscriptionsSection()
+    gocardless: GoCardlessSection = Field(description="How to reach GoCardless and how to trust its webhooks.")
+    erp: ErpSettings = Field(description="The ledger; `kind` says which one, and with it which settings there are.")
+    ca_file: str | None = Field(
+        default=None,
+        description="PEM file with the private CA that the ledger's certificates are checked against, not the public ones.",
+    )
+    books: BooksSection = Field(description="When and how occurrences become postings.")
+    customers: CustomersSection = Field(
+        default=CustomersSection(), description="How GoCardless customers find their customer in the ledger."
+    )
+    polling: PollingSection = Field(
+        default=PollingSection(), description="How often remote systems are asked, next to their webhooks."
+    )
+    webhook: WebhookSection = Field(default=WebhookSection(), description="The webhook receiver's answers.")
+    collections: CollectionsSection = Field(
+        default=CollectionsSection(), description="Which open invoices of the ledger are collected, and how."
+    )
+    subscriptions: SubscriptionsSection = Field(
+        default=SubscriptionsSection(), description="How the ledger's recurring charges become subscriptions."
+    )
+    alerts: AlertsSection = Field(
+        default=AlertsSection(), description="Who is told of held postings and failed runs, by e-mail and webhook."
+    )
 
     @model_validator(mode="after")
-    def _collects_only_where_it_can(self) -> Self:
+    def _only_what_the_erp_can(self) -> Self:
         traits = erp_kind(self.erp.kind).traits
-        if self.collections.enabled and not traits.collects:
-            raise ValueError(f"collections.enabled: invoices of {traits.label} cannot be collected; leave it out")
-        if self.collections.mandate_setup.mode == "direct" and not traits.knows_bank_details:
-            raise ValueError(f"collections.mandate_setup.mode: {traits.label} tells no account numbers; choose link")
-        return self
-
-    @model_validator(mode="after")
-    def _subscribes_only_where_it_can(self) -> Self:
-        traits = erp_kind(self.erp.kind).traits
-        if self.subscriptions.enabled and not traits.subscribes:
-            raise ValueError(f"subscriptions.enabled: {traits.label} has no recurring charges to follow; leave it out")
-        if self.subscriptions.sales_invoices.write != "none" and not traits.kinds >= SALES_KINDS:
-            raise ValueError(f"subscriptions.sales_invoices: {traits.label} takes no invoices from here; leave it out")
+        refuse([*beyond_collecting(self.collections, traits), *beyond_subscribing(self.subscriptions, traits)])
         return self
 
     def creditor_of(self, customer: str) -> str:

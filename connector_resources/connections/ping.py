@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector_resources.connections.model import Connection
-from connector_resources.credentials import expected_credentials
+from connector_resources.credentials import expected_credentials, needed_for_webhooks_only
 from connector_resources.erp.contract import PingLine
 from connector_resources.errors import ConnectorError
 from connector_resources.runtime import Runtime
@@ -22,7 +22,7 @@ def ping_connection(runtime: Runtime, connection: Connection) -> list[PingLine]:
 
 def _credentials(runtime: Runtime, connection: Connection) -> list[PingLine]:
     stored = {info.name for info in runtime.store.vault.names(connection.name)}
-    optional = {name for name in expected_credentials(connection) if "webhook" in name}
+    optional = needed_for_webhooks_only(connection)
     return [
         PingLine(
             f"credential {name}",

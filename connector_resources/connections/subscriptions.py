@@ -60,7 +60,10 @@ class SubscriptionsSection(Section):
     no_statement_reference: tuple[str, ...] = Field(
         default=("bacs",), description="Schemes for which the payer's statement does not get the charge's number."
     )
-    sales_invoices: SalesInvoiceSection = SalesInvoiceSection()
+    sales_invoices: SalesInvoiceSection = Field(
+        default=SalesInvoiceSection(),
+        description="Invoices that the connector writes for payments of subscriptions that nobody has billed.",
+    )
 
     @model_validator(mode="after")
     def _known_limits(self) -> Self:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class BuildContext:
     """The connection's name and book settings, the store (vault, leases, quotas), and time.
 
-    `counter` counts every remote call by system, for reports and budgets.
+    `counter` counts every remote call by system, for reports and budgets. `ca_file` is the PEM file of the private CA that the
+    ERP's certificates are checked against; None for the public ones. GoCardless is never checked against it.
     """
 
     connection: str
@@ -30,3 +31,4 @@ class BuildContext:
     sleep: Callable[[float], None] = time.sleep
     rng: random.Random = field(default_factory=random.Random)
     counter: CallCounter = field(default_factory=CallCounter)
+    ca_file: str | None = None

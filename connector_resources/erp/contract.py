@@ -172,13 +172,18 @@ Outcome = Posted | Accepted | Rejected
 
 @dataclass(frozen=True, slots=True)
 class OpenSubmission:
-    """A submission whose end is not recorded: claimed or sent when a process died, or answered unclearly."""
+    """A submission whose end is not recorded: claimed or sent when a process died, or answered unclearly.
+
+    `forgotten`: the store was restored from a backup, and its postings may have been sent since, perhaps in the company of
+    others, so under another reference. Only a look-up that would find each of them anyhow may call it `Absent`.
+    """
 
     planned: PlannedSubmission
     claimed_at: datetime
     attempts: int = 1
     job_id: str = ""
     postings: tuple[PostingWork, ...] = ()
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connector_resources.store.store import Store
 
 #: payout item type -> the kind of posting that moved its money on the clearing account, and whose id is its subject.
-_MOVED_BY = {
+MOVED_BY = {
     "payment_paid_out": (PostingKind.RECEIPT, "payment"),
     "payment_failed": (PostingKind.RECEIPT_REVERSAL, "payment"),
     "payment_charged_back": (PostingKind.RECEIPT_REVERSAL, "payment"),
@@ -43,9 +43,9 @@ def movements(payout: Posting, items: Iterable[PayoutItem]) -> list[Movement]:
     suspense = set(payout.facts.get("suspense_payments", "").split(","))
     found: list[Movement] = []
     for item in items:
-        if item.type not in _MOVED_BY or item.payment_id in suspense:
+        if item.type not in MOVED_BY or item.payment_id in suspense:
             continue
-        kind, link = _MOVED_BY[item.type]
+        kind, link = MOVED_BY[item.type]
         found.append(Movement((item.payment_id if link == "payment" else item.refund_id) or "", kind))
     return found
 

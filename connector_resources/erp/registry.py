@@ -4,40 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, Union
 
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
 from connector_resources.erp.authorisation import Authorisation, ConsentState
 from connector_resources.erp.building import BuildContext
 from connector_resources.erp.contract import ErpConnector, Traits
 from connector_resources.erp.datev import authorisation as datev_authorisation
 from connector_resources.erp.datev import resource as datev
+from connector_resources.erp.datev.onboarding import ONBOARDING as DATEV_ONBOARDING
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.traits import TRAITS as DATEV_TRAITS
 from connector_resources.erp.exact_online import authorisation as exact_online_authorisation
 from connector_resources.erp.exact_online import resource as exact_online
 from connector_resources.erp.exact_online import subscribing as exact_online_subscribing
 from connector_resources.erp.exact_online import webhook as exact_online_webhook
+from connector_resources.erp.exact_online.onboarding import ONBOARDING as EXACT_ONLINE_ONBOARDING
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.traits import TRAITS as EXACT_ONLINE_TRAITS
 from connector_resources.erp.ifs_cloud import resource as ifs_cloud
 from connector_resources.erp.ifs_cloud import webhook as ifs_cloud_webhook
+from connector_resources.erp.ifs_cloud.onboarding import ONBOARDING as IFS_CLOUD_ONBOARDING
 from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.erp.ifs_cloud.traits import TRAITS as IFS_CLOUD_TRAITS
 from connector_resources.erp.notices import NoticeDesk
+from connector_resources.erp.onboarding import Onboarding
 from connector_resources.erp.sage300 import resource as sage300
+from connector_resources.erp.sage300.onboarding import ONBOARDING as SAGE300_ONBOARDING
 from connector_resources.erp.sage300.settings import Sage300Settings
 from connector_resources.erp.sage300.traits import TRAITS as SAGE300_TRAITS
 from connector_resources.erp.visma import resource as visma
 from connector_resources.erp.visma import webhook as visma_webhook
+from connector_resources.erp.visma.onboarding import ONBOARDING as VISMA_ONBOARDING
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS as VISMA_TRAITS
 
-ErpSettings = Annotated[
-    VismaSettings | DatevSettings | ExactOnlineSettings | Sage300Settings | IfsCloudSettings,
-    Field(discriminator="kind"),
-]
+
+class ErpSection(Protocol):
+    """What the `erp` section of every connection file has."""
+
+    @property
+    def kind(self) -> str:
+        """The name in `ERPS`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +69,11 @@ class ErpKind:
     """What the rest of the project needs of an ERP: its traits, its settings schema, how to build its connector.
 
     credentials  the vault names that a connection with these settings reads
+    onboarding   what a new connection must be told by a person
     authorise    how a person's consent begins, where the ERP asks for one
+    has_consent  whether a consent is stored that still stands, as far as can be told without asking the ERP
     notices      how its webhooks are subscribed to, where the connector can do that
+    end_consent  revokes what the vault holds under a name, if that is a consent's; False when it is none
     keep_consent  uses a consent before it ends for lack of use, and tells how it stands; raises nothing
     """
 
@@ -67,10 +81,13 @@ class ErpKind:
     settings: type[Any]
     build: Callable[[Any, BuildContext], ErpConnector]
     credentials: Callable[[Any], tuple[str, ...]]
+    onboarding: Onboarding
     notification: NotificationKind | None = None
     authorise: Callable[[Any, BuildContext, str], Authorisation] | None = None
     notices: Callable[[Any, BuildContext], NoticeDesk] | None = None
     keep_consent: Callable[[Any, BuildContext], ConsentState] | None = None
+    has_consent: Callable[[Any, BuildContext], bool] | None = None
+    end_consent: Callable[[Any, BuildContext, str], bool] | None = None
 
 
 ERPS: Mapping[str, ErpKind] = {
@@ -79,6 +96,7 @@ ERPS: Mapping[str, ErpKind] = {
         VismaSettings,
         visma.build_connector,
         visma.credential_names,
+        VISMA_ONBOARDING,
         NotificationKind(visma_webhook.SECRET_NAMES, visma_webhook.verify, visma_webhook.identity),
     ),
     "datev": ErpKind(
@@ -86,13 +104,17 @@ ERPS: Mapping[str, ErpKind] = {
         DatevSettings,
         datev.build_connector,
         datev.credential_names,
+        DATEV_ONBOARDING,
         authorise=datev_authorisation.authorise,
+        has_consent=datev_authorisation.has_consent,
+        end_consent=datev_authorisation.end_consent,
     ),
     "exact_online": ErpKind(
         EXACT_ONLINE_TRAITS,
         ExactOnlineSettings,
         exact_online.build_connector,
         exact_online.credential_names,
+        EXACT_ONLINE_ONBOARDING,
         NotificationKind(
             exact_online_webhook.SECRET_NAMES,
             exact_online_webhook.verify,
@@ -103,16 +125,33 @@ ERPS: Mapping[str, ErpKind] = {
         exact_online_authorisation.authorise,
         exact_online_subscribing.build_notices,
         exact_online_authorisation.keep_consent,
+        exact_online_authorisation.has_consent,
     ),
-    "sage300": ErpKind(SAGE300_TRAITS, Sage300Settings, sage300.build_connector, sage300.credential_names),
+    "sage300": ErpKind(
+        SAGE300_TRAITS, Sage300Settings, sage300.build_connector, sage300.credential_names, SAGE300_ONBOARDING
+    ),
     "ifs_cloud": ErpKind(
         IFS_CLOUD_TRAITS,
         IfsCloudSettings,
         ifs_cloud.build_connector,
         ifs_cloud.credential_names,
+        IFS_CLOUD_ONBOARDING,
         NotificationKind(ifs_cloud_webhook.SECRET_NAMES, ifs_cloud_webhook.verify, ifs_cloud_webhook.identity),
     ),
 }
+
+
+class OneOfTheErps:
+    """The settings of whichever ERP `kind` names. Read from the table when the schema is built, so that a line there is all."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        sections = tuple(kind.settings for kind in ERPS.values())
+        return handler.generate_schema(Annotated[Union[sections], Field(discriminator="kind")])  # noqa: UP007
+
+
+#: any section of `ERPS`; whoever needs more than `kind` of it belongs into the ERP's own folder.
+ErpSettings = Annotated[ErpSection, OneOfTheErps]
 
 
 def erp_kind(name: str) -> ErpKind:

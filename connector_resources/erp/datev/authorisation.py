@@ -6,9 +6,21 @@ from dataclasses import replace
 
 from connector_resources.erp.authorisation import Authorisation
 from connector_resources.erp.building import BuildContext
-from connector_resources.erp.datev.resource import AUTHORIZE_EXTRA, oauth_client, token_shelf, token_transport
+from connector_resources.erp.datev.resource import (
+    AUTHORIZE_EXTRA,
+    TOKENS,
+    consent_of,
+    oauth_client,
+    token_shelf,
+    token_transport,
+)
 from connector_resources.erp.datev.settings import DatevSettings
-from connector_resources.transport.authorization_code import begin_consent, code_from_redirect, exchange_code
+from connector_resources.transport.authorization_code import (
+    begin_consent,
+    code_from_redirect,
+    exchange_code,
+    revoke,
+)
 
 
 def authorise(settings: DatevSettings, context: BuildContext, redirect_uri: str) -> Authorisation:
@@ -33,3 +45,31 @@ def authorise(settings: DatevSettings, context: BuildContext, redirect_uri: str)
         return f"{name}: DATEV has given consent; it ends at {ends:%Y-%m-%d %H:%M} UTC by DATEV's word."
 
     return Authorisation(consent.url, client.redirect_uri, complete)
+
+
+def has_consent(settings: DatevSettings, context: BuildContext) -> bool:
+    """Whether a consent is stored that DATEV has not refused and that has not ended by its word."""
+    consent = consent_of(settings, context)
+    return consent is not None and not consent.refused and consent.ends_at > context.clock()
+
+
+def end_consent(settings: DatevSettings, context: BuildContext, credential: str) -> bool:
+    """Revoke the stored tokens at DATEV, the refresh token first (datev.md 1.4). False for any other credential.
+
+    Raises `TokenRefused`, `TokenReplyLost`, `NotSent`: then the tokens may still be good.
+    """
+    shelf = token_shelf(context)
+    if credential != TOKENS:
+        return False
+    client, transport = oauth_client(settings, context), token_transport(settings, context)
+    try:
+        with shelf.lease():
+            pair = shelf.read()
+            if pair is None or pair.refused:
+                return False
+            for token, hint in ((pair.refresh_token, "refresh_token"), (pair.access_token, "access_token")):
+                if token:
+                    revoke(client, transport, token, hint, connection=context.connection)
+    finally:
+        transport.close()
+    return True

@@ -191,7 +191,7 @@ class DatevClient:
     def _json(self, answer: Response) -> Any:
         try:
             return answer.json()
-        except (ValueError, RecursionError):
+        except ValueError:
             problem = self._bad_answer("The answer is not JSON.", answer)
         raise problem
 

@@ -53,6 +53,7 @@ from connector_resources.erp.datev.wire import (
     AccountingClient,
     ImportJob,
 )
+from connector_resources.erp.forgotten import perhaps_in_other_company
 from connector_resources.errors import Conflict, Refused
 
 FILE_STEPS = frozenset({STEP_DEBTORS, STEP_BATCH, STEP_LABELS})
@@ -170,11 +171,16 @@ class DatevConnector:
         """Look up unanswered requests. The job list is read once, to its end: its order is not documented."""
         wanted = [s.planned for s in submissions if s.planned.step in FILE_STEPS]
         jobs = list({job.id: job for job in self._client.import_jobs()}.values()) if wanted else []
-        return [self._find(submission.planned, jobs) for submission in submissions]
+        return [self._find(submission, jobs) for submission in submissions]
 
-    def _find(self, planned: PlannedSubmission, jobs: Sequence[ImportJob]) -> Finding:
+    def _find(self, submission: OpenSubmission, jobs: Sequence[ImportJob]) -> Finding:
+        planned = submission.planned
         if planned.step in FILE_STEPS:
-            return _job_of(planned, jobs)
+            found = _job_of(planned, jobs)
+            if submission.forgotten and isinstance(found, Absent):
+                # What was delivered cannot be read back, only the names of files.
+                return perhaps_in_other_company(f"File {planned.reference}", "in the adviser's batches")
+            return found
         if planned.step in (STEP_DOCUMENT, STEP_DXSO_JOB):
             # A voucher is sent under the same GUID again; a transfer that was opened and lost holds nothing.
             return Absent()

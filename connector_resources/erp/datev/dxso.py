@@ -73,14 +73,14 @@ def ledger_file(posting: Posting, settings: DatevSettings) -> tuple[str, bytes]:
         "amount": f"{amount.major:f}",
         "accountNo": str(settings.revenue or ""),
         "tax": f"{settings.dxso.tax_percent.quantize(Decimal('0.01')):f}",
-        "information": f"GoCardless {posting.subject}",
+        "information": clean_text(f"GoCardless {posting.subject}", 120),
         "currencyCode": amount.currency,
         "invoiceId": invoice,
         "bookingText": clean_text(posting.facts.get("description") or posting.text),
         "partyId": customer if len(customer) <= 15 else "",
         "paidAt": posting.booking_date.isoformat(),
         "bpAccountNo": str(debtor_number(party, settings)),
-        "orderId": posting.subject[:30],
+        "orderId": clean_text(posting.subject, 30),
         "customerName": clean_text((party.name if party else None) or "", 50),
     }
     content = _ledger_xml(values)

@@ -11,6 +11,9 @@ import unicodedata
 TEXT_LENGTH = 60
 DOCUMENT_NUMBER_LENGTH = 36
 
+#: of a cell that calculates; control characters, the other ones, are gone before.
+_FORMULA_BEGINNINGS = ("=", "+", "-", "@")
+
 _DOCUMENT_NUMBER = re.compile(r"[A-Za-z0-9$&%*+\-/]{1,36}")
 _NOT_IN_DOCUMENT_NUMBER = re.compile(r"[^A-Za-z0-9$&%*+\-/]")
 #: letters without a decomposition that a reader expects to see as these
@@ -23,12 +26,15 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": 
 def clean_text(text: str, limit: int = TEXT_LENGTH) -> str:
     """`text` in code page 1252, on one line, at most `limit` characters.
 
-    Characters the code page lacks lose their marks; what is then still foreign becomes `?` (datev.md 9).
+    Characters the code page lacks lose their marks; what is then still foreign becomes `?` (datev.md 9). A text that a
+    spreadsheet would take for a formula, were the file opened in one, begins with an apostrophe.
     """
     if not (text.isascii() and text.isprintable()):
         text = _encodable(unicodedata.normalize("NFC", text))
     if "  " in text or text[:1] == " " or text[-1:] == " ":
         text = " ".join(text.split())
+    if text[:1] in _FORMULA_BEGINNINGS and len(text) > 1:
+        text = f"'{text}"
     return text if len(text) <= limit else text[:limit].rstrip()
 
 

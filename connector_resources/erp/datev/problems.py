@@ -5,7 +5,6 @@ Showing title, detail and the link to DATEV's help is a condition of DATEV's app
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,8 +73,8 @@ def problem_of(response: Response) -> Problem:
     if not is_no_page(response):
         return Problem(title="an HTML page")
     try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
+        body = response.json()
+    except ValueError:
         return Problem()
     if not isinstance(body, dict):
         return Problem()

@@ -12,9 +12,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bookkeeping.postings import AccountRole, PostingKind
+from connector_resources.connections.section import Section, refuse
 
 AccountNumber = Annotated[int, Field(ge=1, le=999_999_999)]
 TaxKey = Annotated[str, Field(pattern=r"^(\d{1,4})?$")]
@@ -91,12 +92,6 @@ ADDRESSES: Mapping[str, Mapping[str, str]] = {
         "dxso_jobs": "https://accounting-dxso-jobs.api.datev.de/platform-sandbox/v2",
     },
 }
-
-
-class Section(BaseModel):
-    """A part of the file: unknown fields are errors, because a misspelt setting must not be ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DatevAddresses(Section):
@@ -263,8 +258,7 @@ class DatevSettings(Section):
         problems = [*self._account_problems(), *self._debtor_problems()]
         if self.refresh_client_auth == "basic" and self.public_app:
             problems.append("refresh_client_auth basic needs a secret, and public_app says there is none")
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse(problems)
         return self
 
     def _account_problems(self) -> list[str]:

@@ -49,6 +49,12 @@ def authorise(settings: ExactOnlineSettings, context: BuildContext, redirect_uri
     return Authorisation(consent.url, client.redirect_uri, complete)
 
 
+def has_consent(_settings: ExactOnlineSettings, context: BuildContext) -> bool:
+    """Whether a consent is stored that Exact has not refused and that has not ended for lack of use."""
+    consent = consent_of(context)
+    return consent is not None and not consent.refused and consent.ends_at > consent.now
+
+
 def keep_consent(settings: ExactOnlineSettings, context: BuildContext) -> ConsentState:
     """Refresh the token of a connection that was idle for days, because an unused consent ends after 30 (section 1.5).
 

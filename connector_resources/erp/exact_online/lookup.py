@@ -79,14 +79,16 @@ class Lookup:
         return Looked(findings, frozenset(references), balances, frozenset(references[n] for n in outdated))
 
     def _findings(self, submissions: Sequence[OpenSubmission], sent: Sequence[Sent]) -> list[Finding]:
-        entries = self._entries([each for each in sent if each.kind in BOOKED])
+        markers = [_markers(each, whole.forgotten) for each, whole in zip(sent, submissions, strict=True)]
+        booked = [(each, some) for each, some in zip(sent, markers, strict=True) if each.kind in BOOKED]
+        entries = self._entries(booked)
         notes = self._credit_notes([each for each in sent if each.kind == CREDIT_NOTE])
         findings: list[Finding] = []
-        for submission, request in zip(submissions, sent, strict=True):
+        for submission, request, own in zip(submissions, sent, markers, strict=True):
             reference = submission.planned.reference
             if request.kind in BOOKED:
                 sign = self._settings.bank_amount_sign
-                findings.append(_judge_entry(reference, request, entries, sign))
+                findings.append(_judge_entry(reference, request, own, entries, sign))
             elif request.kind == CREDIT_NOTE:
                 findings.append(_judge_note(reference, request, notes))
             else:
@@ -95,15 +97,15 @@ class Lookup:
 
     # --- entries ---------------------------------------------------------------------------------------------------
 
-    def _entries(self, sent: Sequence[Sent]) -> Mapping[str, Sequence[TransactionLine]]:
+    def _entries(self, sent: Sequence[tuple[Sent, frozenset[str]]]) -> Mapping[str, Sequence[TransactionLine]]:
         """The posted lines of every entry that may be one of those asked for, by entry id.
 
         An entry is made whole or not at all, so one line of it leads to all of them.
         """
         if not sent:
             return {}
-        found = readback.by_entry(self._client.lines_of_entries({each.key for each in sent}))
-        unseen = {_marker(each) for each in sent if each.key not in found}
+        found = readback.by_entry(self._client.lines_of_entries({each.key for each, _ in sent}))
+        unseen = {marker for each, own in sent if each.key not in found for marker in own}
         if not unseen:
             return found
         hits = {row.entry_id for row in self._client.lines_with(unseen) if _is_one_of(row, unseen)}
@@ -175,13 +177,17 @@ def _outdated(sent: Sequence[Sent], findings: Sequence[Finding], balances: Mappi
 
 
 def _judge_entry(
-    reference: str, sent: Sent, entries: Mapping[str, Sequence[TransactionLine]], bank_sign: int
+    reference: str,
+    sent: Sent,
+    markers: Collection[str],
+    entries: Mapping[str, Sequence[TransactionLine]],
+    bank_sign: int,
 ) -> Finding:
     marker = _marker(sent)
     hits = [
         rows
         for entry_id, rows in entries.items()
-        if entry_id == sent.key or (_is_of_its_journal(sent, rows[0]) and _bears(rows, marker))
+        if entry_id == sent.key or (_is_of_its_journal(sent, rows[0]) and _bears(rows, markers))
     ]
     if not hits:
         return Absent()
@@ -226,13 +232,22 @@ def _marker(sent: Sent) -> str:
     return str(sent.lines[0]["Description"]).split(" ", 1)[0]
 
 
+def _markers(sent: Sent, forgotten: bool) -> frozenset[str]:
+    """What an entry is looked for by. After a restore its postings may stand in other entries: then by each of them."""
+    if sent.kind not in BOOKED:
+        return frozenset()
+    if not forgotten:
+        return frozenset({_marker(sent)})
+    return frozenset(str(line["Description"]).split(" ", 1)[0] for line in sent.lines)
+
+
 def _is_of_its_journal(sent: Sent, row: TransactionLine) -> bool:
     """A converted payout has one entry per currency, a refund a credit note besides: both with the same marker."""
     return (row.journal_code, row.currency) == (sent.fields["JournalCode"], sent.fields["Currency"])
 
 
-def _bears(rows: Sequence[TransactionLine], marker: str) -> bool:
-    return any(is_marked(row.description, marker) for row in rows)
+def _bears(rows: Sequence[TransactionLine], markers: Collection[str]) -> bool:
+    return any(_is_one_of(row, markers) for row in rows)
 
 
 def _is_one_of(row: TransactionLine, markers: Collection[str]) -> bool:

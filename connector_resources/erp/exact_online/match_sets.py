@@ -14,6 +14,7 @@ from lxml import etree
 
 from connector_resources.erp.exact_online.odata import CODE_WIDTH
 from connector_resources.erp.exact_online.wire import TransactionLine
+from connector_resources.transport.answers import read_xml
 
 #: types of messages with which a set was not carried out; the others warn or confirm.
 _ERROR, _FATAL = "0", "3"
@@ -73,8 +74,8 @@ def refusals(answer: bytes) -> list[str]:
     Raises `ValueError` for an answer that is not Exact's: a log-in page, or the notice that the interface is gone.
     """
     try:
-        root = etree.fromstring(answer, etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as problem:
+        root = read_xml(answer)
+    except ValueError as problem:
         raise ValueError("the answer is no XML") from problem
     if root.tag != "eExact":
         raise ValueError(f"the answer is {root.tag}, not eExact")

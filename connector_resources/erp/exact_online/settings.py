@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from bookkeeping.postings import AccountRole
-from connector_resources.connections.section import Section
+from connector_resources.connections.section import Section, refuse
 from connector_resources.transport.addresses import LOOPBACK
 
 VaultName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,59}$")]
@@ -60,7 +61,7 @@ class ExactOnlineSettings(Section):
 
     currencies: dict[Currency, CurrencyAccounts] = Field(min_length=1, description="Journal and accounts per currency.")
     accounts: dict[AccountRole, Code] = Field(
-        default_factory=dict, description="General ledger account per role (receivable, fees, input_vat, suspense …)."
+        default={}, description="General ledger account per role (receivable, fees, input_vat, suspense …)."
     )
     booking_document: Literal["bank_entry", "general_journal"] = Field(
         default="bank_entry", description="What a posting becomes: an entry of the bank journal, or of the general one."
@@ -102,7 +103,7 @@ class ExactOnlineSettings(Section):
         description="Payouts converted by GoCardless of which it is not known what their payments were booked at, as before "
         "the cut-over: hold them after their entries, or leave the difference on the clearing account to a revaluation.",
     )
-    vat_codes: dict[str, Code] = Field(default_factory=dict, description="For vat_code: by GoCardless tax rate id.")
+    vat_codes: dict[str, Code] = Field(default={}, description="For vat_code: by GoCardless tax rate id.")
     no_vat_code: Code | None = Field(
         default=None, description="VAT code without VAT, sent where the account would bring a code of its own."
     )
@@ -165,37 +166,39 @@ class ExactOnlineSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        host = urlsplit(self.site).hostname
-        if host not in LOOPBACK and host not in {urlsplit(each).hostname for each in BASE_URLS.values()}:
-            raise ValueError(f"base_url: {host} is no site of Exact Online; set region instead")
-        if self.booking_document == "general_journal" and self.general_journal is None:
-            raise ValueError("booking_document general_journal needs the general_journal to write to")
-        if self.matching_mode == "gj_offset" and self.booking_document != "general_journal":
-            raise ValueError(
-                "matching_mode gj_offset needs booking_document general_journal: bank entries take no offset"
-            )
-        if self.fee_vat_mode == "vat_code" and not self.vat_codes:
-            raise ValueError("fee_vat_mode vat_code needs vat_codes: one VAT code per GoCardless tax rate")
-        if self.refund_mode == "credit_note" and self.sales_journal is None:
-            raise ValueError("refund_mode credit_note needs the sales_journal of the credit notes")
-        if self.refund_vat_percent and self.refund_vat_code is None:
-            raise ValueError("refund_vat_percent needs the refund_vat_code it belongs to")
-        self._check_exchange_accounts()
-        for currency, accounts in self.currencies.items():
-            if accounts.bank_journal is None and self.general_journal is None:
-                raise ValueError(f"currencies.{currency} needs a bank_journal, or the section a general_journal")
-            if accounts.clearing_account is None and not self.books_in_bank_journal(currency):
-                raise ValueError(f"currencies.{currency} needs the clearing_account, because it has no bank journal")
+        refuse([*self._problems(), *self._currency_problems(), *self._exchange_problems()])
         return self
 
-    def _check_exchange_accounts(self) -> None:
+    def _problems(self) -> Iterator[str]:
+        host = urlsplit(self.site).hostname
+        if host not in LOOPBACK and host not in {urlsplit(each).hostname for each in BASE_URLS.values()}:
+            yield f"base_url: {host} is no site of Exact Online; set region instead"
+        if self.booking_document == "general_journal" and self.general_journal is None:
+            yield "booking_document general_journal needs the general_journal to write to"
+        if self.matching_mode == "gj_offset" and self.booking_document != "general_journal":
+            yield "matching_mode gj_offset needs booking_document general_journal: bank entries take no offset"
+        if self.fee_vat_mode == "vat_code" and not self.vat_codes:
+            yield "fee_vat_mode vat_code needs vat_codes: one VAT code per GoCardless tax rate"
+        if self.refund_mode == "credit_note" and self.sales_journal is None:
+            yield "refund_mode credit_note needs the sales_journal of the credit notes"
+        if self.refund_vat_percent and self.refund_vat_code is None:
+            yield "refund_vat_percent needs the refund_vat_code it belongs to"
+
+    def _currency_problems(self) -> Iterator[str]:
+        for currency, accounts in self.currencies.items():
+            if accounts.bank_journal is None and self.general_journal is None:
+                yield f"currencies.{currency} needs a bank_journal, or the section a general_journal"
+            if accounts.clearing_account is None and not self.books_in_bank_journal(currency):
+                yield f"currencies.{currency} needs the clearing_account, because it has no bank journal"
+
+    def _exchange_problems(self) -> Iterator[str]:
         """What a converted payout leaves on fx_transit is its exchange difference only if nothing else is booked there."""
         transit = self.accounts.get(AccountRole.FX_TRANSIT)
         others = {code for role, code in self.accounts.items() if role not in _BESIDE_FX_TRANSIT}
         for accounts in self.currencies.values():
             others |= {accounts.transit_account, accounts.clearing_account or ""}
         if transit in others:
-            raise ValueError(f"accounts.fx_transit {transit} must be an account that a payout books nothing else on")
+            yield f"accounts.fx_transit {transit} must be an account that a payout books nothing else on"
 
     def books_in_bank_journal(self, currency: str) -> bool:
         """Whether postings of this currency become bank entries; else they are general journal entries."""

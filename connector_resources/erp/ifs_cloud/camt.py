@@ -6,6 +6,7 @@ not public. Every transaction carries our reference as `EndToEndId` and `AcctSvc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,6 +29,7 @@ RETURN_REASONS = {
     "customer_deceased": "MD07",
 }
 UNSPECIFIED = "MS03"
+_NO_TEXT = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _transaction_amount(details: etree._Element, each: Transaction, notification
 def _debtor(details: etree._Element, each: Transaction, notification: Notification) -> None:
     debtor = _add(_add(details, "RltdPties"), "Dbtr")
     party = _add(debtor, "Pty") if _is_v8(notification) else debtor
-    _add(party, "Nm", (each.name or each.customer)[:NAME_LIMIT])
+    _add(party, "Nm", (_clean(each.name) or each.customer)[:NAME_LIMIT])
     other = _add(_add(_add(party, "Id"), "OrgId"), "Othr")
     _add(other, "Id", each.customer[:ID_LIMIT])
     _add(_add(other, "SchmeNm"), "Cd", "CUST")
@@ -197,5 +199,5 @@ def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._E
 
 
 def _clean(text: str) -> str:
-    """Without characters that XML cannot hold."""
-    return "".join(character for character in text if character >= " " or character in "\t\n")
+    """On one line, and without what XML cannot hold: control characters, halves of characters, non-characters."""
+    return _NO_TEXT.sub(" ", text).strip()

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, FoundJob, OpenSubmission
+from connector_resources.erp.forgotten import perhaps_in_other_company
 from connector_resources.erp.ifs_cloud.documents import FILE, KINDS, MEMBERS, PAYMENT, VOUCHER
 from connector_resources.erp.ifs_cloud.files import DEAD
 from connector_resources.erp.ifs_cloud.readback import APPROVED, Books, batch_of, differences
@@ -35,22 +36,28 @@ class Lookup:
             reference = submission.planned.reference
             match KINDS[run.recipe]:
                 case kind if kind == VOUCHER:
-                    findings.append(self._voucher(reference, run))
+                    findings.append(self._voucher(reference, run, forgotten=submission.forgotten))
                 case kind if kind == PAYMENT:
-                    findings.append(_judge_payment(reference, run, payments))
+                    found = _judge_payment(reference, run, payments)
+                    findings.append(_in_doubt(found, f"Payment {run.facts['batch']}", submission))
                 case kind if kind == FILE:
-                    findings.append(_judge_file(reference, run, loads))
+                    found = _judge_file(reference, run, loads)
+                    findings.append(_in_doubt(found, f"File {run.facts['file']}", submission))
                 case _:
                     findings.append(self._members(run))
         return findings
 
     # --- vouchers --------------------------------------------------------------------------------------------------
 
-    def _voucher(self, reference: str, run: Run) -> Finding:
-        """A voucher is made whole or not at all, so one of its references leads to all of its rows."""
+    def _voucher(self, reference: str, run: Run, *, forgotten: bool) -> Finding:
+        """A voucher is made whole or not at all, so one of its references leads to all of its rows.
+
+        After a restore its postings may stand in others: then each of them is looked for.
+        """
         company = str(run.facts["company"])
         first = str(run.facts["references"][0])
-        numbers = sorted({row.voucher for row in self._books.rows_by_reference(company, [first])})
+        wanted = [str(each) for each in run.facts["references"]] if forgotten else [first]
+        numbers = sorted({row.voucher for row in self._books.rows_by_reference(company, wanted)})
         if not numbers:
             return Absent()
         if len(numbers) > 1:
@@ -112,6 +119,15 @@ def _judge_file(reference: str, run: Run, loads: Sequence[FileLoad]) -> Finding:
             f"IFS Cloud has loaded the file {name} of {reference} several times: {numbers}. Remove all but one, {_RELEASE}."
         )
     return FoundJob(str(hits[0].id)) if hits else Absent()
+
+
+def _in_doubt(found: Finding, what: str, submission: OpenSubmission) -> Finding:
+    """A payment or a file is called after all it holds: after a restore its absence proves nothing."""
+    if submission.forgotten and isinstance(found, Absent):
+        return perhaps_in_other_company(
+            f"{what} of {submission.planned.reference}", "on the customers' accounts in IFS Cloud"
+        )
+    return found
 
 
 def _sums(rows: Sequence[VoucherRow], keys: Collection[str]) -> dict[str, Decimal]:

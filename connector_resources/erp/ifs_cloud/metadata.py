@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from connector_resources.erp.ifs_cloud.projections import Projection
+from connector_resources.transport.answers import read_xml
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Model:
 def parse(edmx: bytes) -> Model:
     """Raises `ValueError` for what is no EDMX. Entities of other files and network addresses are not resolved."""
     try:
-        root = etree.fromstring(edmx, etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as problem:
+        root = read_xml(edmx)
+    except ValueError as problem:
         raise ValueError("the metadata is no XML") from problem
     if etree.QName(root).localname != "Edmx":
         raise ValueError("the metadata is no EDMX")
@@ -90,7 +91,12 @@ def _names(element: etree._Element, tag: str) -> frozenset[str]:
 
 
 def _members(kind: etree._Element, types: Mapping[str, etree._Element]) -> frozenset[str]:
-    """Own properties and those of the base type."""
-    own = _names(kind, "Property")
-    base = types.get((kind.get("BaseType") or "").rpartition(".")[2])
-    return own | _members(base, types) if base is not None else own
+    """Own properties and those of the base types, each looked at once: types may name each other as base."""
+    found: frozenset[str] = frozenset()
+    seen: set[str] = set()
+    each: etree._Element | None = kind
+    while each is not None and (each.get("Name") or "") not in seen:
+        seen.add(each.get("Name") or "")
+        found |= _names(each, "Property")
+        each = types.get((each.get("BaseType") or "").rpartition(".")[2])
+    return found

@@ -5,7 +5,6 @@ Sources: ifs_cloud.md sections 2.1, 3, 4 and 6. Pure.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -141,8 +140,8 @@ def problem_of(response: Response | None) -> Problem | None:
     if response is None:
         return None
     try:
-        content = json.loads(response.body)
-    except (ValueError, RecursionError):
+        content = response.json()
+    except ValueError:
         return None
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):

@@ -63,7 +63,7 @@ class Projection(Section):
     def enumeration(self, word: str, value: str) -> str:
         """The qualified literal of an enumeration value (section 3); a plain string where no type is named."""
         kind = self.enums.get(word)
-        return f"{self.types}.{kind}'{value}'" if kind else f"'{value}'"
+        return f"{self.types}.{kind}{text(value)}" if kind else text(value)
 
     def equals(self, word: str, value: str) -> str:
         """A condition on one value of an enumeration; "" where the set has no such member."""
@@ -77,9 +77,9 @@ class Projection(Section):
         for member in self.orderby:
             value = str(row.get(member) if row.get(member) is not None else "")
             if kinds.get(member):
-                value = f"{self.types}.{kinds[member]}'{value}'"
+                value = f"{self.types}.{kinds[member]}{text(value)}"
             elif member not in self.numbers:
-                value = "'" + value.replace("'", "''") + "'"
+                value = text(value)
             parts.append(f"{member}={value}")
         return f"({','.join(parts)})"
 

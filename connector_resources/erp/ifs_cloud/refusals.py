@@ -39,7 +39,7 @@ MEANINGS = (
         "Choose another account in the connection file, run `connector ping`" + _RELEASE,
     ),
     Meaning(
-        r"Account\.|AccountingCodePartValue|CODE_?PART|CodePart",
+        r"\bAccount\.|AccountingCodePartValue|CODE_?PART|CodePart",
         "account_refused",
         "an account or code part is missing, not valid at this date, or asks for code parts",
         "Correct accounts and code_string in the connection file, run `connector ping`" + _RELEASE,

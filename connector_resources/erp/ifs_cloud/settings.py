@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from bookkeeping.postings import AccountRole
-from connector_resources.connections.section import Section
+from connector_resources.connections.section import Section, refuse
 from connector_resources.erp.ifs_cloud.projections import Projection, projection_map
 from connector_resources.erp.ifs_cloud.recipes import BUILT_IN, Recipe
 
@@ -51,7 +52,7 @@ class Company(Section):
         min_length=1, description="Cash account and ledger accounts per currency."
     )
     accounts: dict[AccountRole, Code] = Field(
-        default_factory=dict,
+        default={},
         description="General ledger account per role (fees, input_vat, suspense, fx_difference …).",
     )
     code_string: dict[CodePart, Code] = Field(
@@ -182,7 +183,9 @@ class IfsCloudSettings(Section):
         default="auto",
         description="How open items are asked for: by state, by what is not cleared, or all. auto tries in this order.",
     )
-    invoice_status: InvoiceStatus = InvoiceStatus()
+    invoice_status: InvoiceStatus = Field(
+        default=InvoiceStatus(), description="Where IFS is told how a collection stands."
+    )
     customer_changes: Literal["all", "modified_field", "history_log"] = Field(
         default="all", description="How changed customers are found: read all, by a member, or by the history log."
     )
@@ -281,27 +284,33 @@ class IfsCloudSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[str]:
         if self.fee_vat_mode == "tax_code" and not self.tax_codes:
-            raise ValueError("fee_vat_mode tax_code needs tax_codes: one tax code per GoCardless tax rate")
+            yield "fee_vat_mode tax_code needs tax_codes: one tax code per GoCardless tax rate"
         creditors = [each.creditor for each in self.companies.values()]
         if len(set(creditors)) < len(creditors):
-            raise ValueError("companies: two companies have the same creditor; its money could be either's")
-        projections = self.projections
-        if self.customer_changes == "modified_field" and not projections["customers"].modified_field:
-            raise ValueError("customer_changes modified_field needs map.customers.modified_field")
+            yield "companies: two companies have the same creditor; its money could be either's"
+        try:
+            follows_changes = bool(self.projections["customers"].modified_field)
+        except ValueError as error:
+            yield str(error)
+        else:
+            if self.customer_changes == "modified_field" and not follows_changes:
+                yield "customer_changes modified_field needs map.customers.modified_field"
         unknown = sorted(set(self.recipes) - set(BUILT_IN))
         if unknown:
-            raise ValueError(f"recipes: {', '.join(unknown)} is unknown; known: {', '.join(sorted(BUILT_IN))}")
-        if self.settles:
-            missing = [
-                f"companies.{code}.currencies.{currency}"
-                for code, company in self.companies.items()
-                for currency, accounts in company.currencies.items()
-                if not accounts.cash_account
-            ]
-            if missing:
-                raise ValueError(f"{', '.join(missing)} needs the cash_account that receipts are paid into")
-        return self
+            yield f"recipes: {', '.join(unknown)} is unknown; known: {', '.join(sorted(BUILT_IN))}"
+        without = [
+            f"companies.{code}.currencies.{currency}"
+            for code, company in self.companies.items()
+            for currency, accounts in company.currencies.items()
+            if not accounts.cash_account
+        ]
+        if self.settles and without:
+            yield f"{', '.join(without)} needs the cash_account that receipts are paid into"
 
 
 #: where a role without an account of its own is booked.

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bookkeeping.postings import PAYOUT_KINDS
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, OpenSubmission
+from connector_resources.erp.forgotten import perhaps_in_other_company
 from connector_resources.erp.sage300 import documents, readback, wire
 from connector_resources.erp.sage300.client import SYSTEM, Sage300Client
 from connector_resources.erp.sage300.documents import (
@@ -50,7 +52,11 @@ class Lookup:
             if request.kind == CUSTOMER:
                 findings.append(self._customer(request))
             elif request.action == CREATE:
-                findings.append(self._created(reference, request, called[request.kind]))
+                found = self._created(reference, request, called[request.kind])
+                if submission.forgotten and isinstance(found, Absent) and _is_shared(submission):
+                    where = "among the batches that are not posted yet"
+                    found = perhaps_in_other_company(f"Batch {request.text} of {reference}", where)
+                findings.append(found)
             else:
                 batch = numbered[request.kind].get(request.key)
                 findings.append(self._followed_up(submission, request, batch))
@@ -150,3 +156,8 @@ class Lookup:
         if not rows:
             return CannotTell(f"Customer {sent.key} is not in Sage 300 any more; correct its link, {_RELEASE}.")
         return Found(Document(CUSTOMER, sent.key)) if customer_shows(sent.fields, rows[0]) else Absent()
+
+
+def _is_shared(submission: OpenSubmission) -> bool:
+    """A payout's journal is called after it; every other batch after all that it holds."""
+    return any(work.posting.kind not in PAYOUT_KINDS for work in submission.postings)

@@ -5,7 +5,6 @@ Sources: sage300.md sections 2.0, 3.1, 3.2, 4 and 6. Only operators that the she
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -91,8 +90,8 @@ def envelope(response: Response | None) -> tuple[str, str] | None:
     if response is None:
         return None
     try:
-        content = json.loads(response.body)
-    except (ValueError, RecursionError):
+        content = response.json()
+    except ValueError:
         return None
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, dict):

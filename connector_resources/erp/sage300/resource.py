@@ -86,7 +86,7 @@ def _http(settings: Sage300Settings, context: BuildContext) -> HttpTransport:
         limits=limits,
         retries=RETRIES,
         counter=context.counter,
-        ca_file=settings.ca_bundle,
+        ca_file=settings.ca_bundle or context.ca_file,
         now=context.clock,
         random=context.rng.random,
         sleep=context.sleep,

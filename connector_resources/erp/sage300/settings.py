@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from bookkeeping.postings import AccountRole
-from connector_resources.connections.section import Section
+from connector_resources.connections.section import Section, refuse
 
 VaultName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,59}$")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -107,13 +108,13 @@ class Sage300Settings(Section):
     max_entries_per_batch: int = Field(default=50, ge=1, le=500, description="Most documents of one batch.")
     currencies: dict[Currency, CurrencyAccounts] = Field(min_length=1, description="Bank and accounts per currency.")
     accounts: dict[AccountRole, Account] = Field(
-        default_factory=dict, description="General ledger account per role (receivable, fees, input_vat, revenue …)."
+        default={}, description="General ledger account per role (receivable, fees, input_vat, revenue …)."
     )
     functional_currency: Currency | None = Field(
         default=None, description="Functional currency, where the company profile does not show it."
     )
     exchange_rates: dict[Currency, dict[Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")], Decimal]] = Field(
-        default_factory=dict,
+        default={},
         description="Functional units per unit of a currency, by month, for journals GoCardless did not convert.",
     )
     payment_code: Code12 = Field(default="GCDD", description="A/R payment code of receipts.")
@@ -143,7 +144,7 @@ class Sage300Settings(Section):
         default="receivable", description="For payout_gl: the account that refunds inside a payout are debited to."
     )
     locked_through: dict[Module, date] = Field(
-        default_factory=dict, description="Last locked day per application: Sage does not show its period locks."
+        default={}, description="Last locked day per application: Sage does not show its period locks."
     )
     closed_period: Literal["hold", "next_open_day"] = Field(
         default="hold", description="A document dated in a locked period is held, or dated on the next open day."
@@ -159,7 +160,7 @@ class Sage300Settings(Section):
         default=None, description="Tax group of invoices for subscription payments. Default: the customer's own."
     )
     schedules: dict[Code12, Schedule] = Field(
-        default_factory=dict, description="How often the schedules of recurring charges bill, by their code."
+        default={}, description="How often the schedules of recurring charges bill, by their code."
     )
 
     @property
@@ -186,15 +187,17 @@ class Sage300Settings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.mode == "ar_receipts":
-            for currency, accounts in self.currencies.items():
-                if accounts.bank_code is None or accounts.clearing_account is None:
-                    raise ValueError(f"currencies.{currency}: ar_receipts needs bank_code and clearing_account")
-        if self.create_customers and (self.customer_group is None or self.customer_tax_group is None):
-            raise ValueError("create_customers needs the customer_group and customer_tax_group of new customers")
-        if self.quiet_hours is not None and self.quiet_hours.begins == self.quiet_hours.ends:
-            raise ValueError("quiet_hours: begins and ends are the same minute")
+        refuse(self._problems())
         return self
+
+    def _problems(self) -> Iterator[str]:
+        for currency, accounts in self.currencies.items():
+            if self.mode == "ar_receipts" and (accounts.bank_code is None or accounts.clearing_account is None):
+                yield f"currencies.{currency}: ar_receipts needs bank_code and clearing_account"
+        if self.create_customers and (self.customer_group is None or self.customer_tax_group is None):
+            yield "create_customers needs the customer_group and customer_tax_group of new customers"
+        if self.quiet_hours is not None and self.quiet_hours.begins == self.quiet_hours.ends:
+            yield "quiet_hours: begins and ends are the same minute"
 
 
 #: where a role without an account of its own is booked.

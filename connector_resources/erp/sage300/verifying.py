@@ -7,6 +7,7 @@ every posting run each entry is looked for. Before a batch is made ready all of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from bookkeeping.postings import AccountRole, Posting, Side
@@ -102,20 +103,40 @@ class Verifier:
         if entry is None:
             return Mismatch(f"{what} ({batch.batch_status}) has no entry {name} of {posting.subject}.", _CORRECT)
         if (document.kind, document.number, name) in failed:
-            return self._in_error(what, name, entry)
+            corrected = self._posted_since(document.kind, name, entry)
+            if corrected is None:
+                return self._in_error(what, name, entry)
+            batch, entry = corrected
+            what = f"{document.kind} {batch.number}"
         problems = self._differences(request, entry, functional)
         if problems:
             return Mismatch(f"{what}, entry {name} of {posting.subject}: {'; '.join(problems)}.", _CORRECT)
         wrong = _wrong_status(request.step, batch.batch_status)
         if wrong:
             return Mismatch(f"{what} is {batch.batch_status}{wrong}.", "Look at the batch in Sage 300; then release.")
-        return Verified(readback.document_of(document.kind, batch, document))
+        # Known by the batch that was sent, wherever the entry stands by now.
+        return Verified(replace(readback.document_of(document.kind, batch, document), number=document.number))
+
+    def _posted_since(self, kind: str, name: str, entry: readback.Entry) -> tuple[wire.Batch, readback.Entry] | None:
+        """The entry in error as it stands in the batch of errors, once a person has posted it from there (2.7)."""
+        there: readback.Entry | None = entry
+        seen: set[int] = set()
+        while there is not None and there.error_batch not in {0, *seen}:
+            seen.add(there.error_batch)
+            number = f"{there.error_batch:06d}" if kind == JOURNALS else str(there.error_batch)
+            batch = next(iter(self._client.batches(documents.PATHS[kind], [number])), None)
+            if batch is None or batch.batch_status != "Posted":
+                return None
+            there = next((each for each in readback.entries_of(batch) if readback.name_of(each) == name), None)
+            if there is not None and not there.error_batch:
+                return batch, there
+        return None
 
     def _in_error(self, what: str, name: str, entry: readback.Entry) -> Mismatch:
         moved = f" It was moved to batch {entry.error_batch}." if entry.error_batch else ""
         return Mismatch(
             f"{what} was posted with errors, and entry {name} is one of them.{moved}",
-            "Correct and post the batch of errors in Sage 300, then withdraw the posting.",
+            "Correct and post the batch of errors in Sage 300, then release the posting; withdraw it if it stays held.",
         )
 
     def _differences(self, request: VerifyRequest, entry: readback.Entry, functional: str) -> list[str]:

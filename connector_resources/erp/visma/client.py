@@ -305,8 +305,8 @@ def _rows(content: Any) -> list[Any]:
 def explain(response: Response) -> tuple[str, str]:
     """(code, message) of an error in any of Visma's shapes: ERP validation, gateway, licence (section 6.1)."""
     try:
-        content = json.loads(response.body)
-    except (ValueError, RecursionError):
+        content = response.json()
+    except ValueError:
         return "", response.body[:300].decode("utf-8", "replace")
     if not isinstance(content, dict):
         return "", ""

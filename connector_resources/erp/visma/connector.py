@@ -44,7 +44,15 @@ from connector_resources.erp.visma.journals import is_converted
 from connector_resources.erp.visma.lookup import Lookup
 from connector_resources.erp.visma.periods import Calendar
 from connector_resources.erp.visma.planning import Planner, Snapshot
-from connector_resources.erp.visma.readback import DocumentReader, Ref, Standing, applied_as_sent, expected_of
+from connector_resources.erp.visma.readback import (
+    FOUND_VOIDED,
+    VOIDED,
+    DocumentReader,
+    Ref,
+    Standing,
+    applied_as_sent,
+    expected_of,
+)
 from connector_resources.erp.visma.sending import Sender
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS
@@ -246,9 +254,9 @@ class VismaConnector:
         if request.step.startswith("release"):
             if not standing.is_released:
                 differences.append(f"it is {standing.status}, not released")
-        else:
+        elif FOUND_VOIDED not in document.details:
             differences += applied_as_sent(self._sent, standing)
-        if standing.status == "Voided" and standing.kind in VOIDED_BY:
+        if standing.status == VOIDED and standing.kind in VOIDED_BY and FOUND_VOIDED not in document.details:
             differences.append("it is voided")
         if differences:
             todo = "Correct it in Visma, or void it and withdraw the posting; then release the posting."

@@ -6,6 +6,7 @@ No hit: surely absent. One hit that agrees: adopt it. Several, or one that diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from connector_resources.erp.contract import Absent, CannotTell, Document, Finding, Found, OpenSubmission
@@ -14,6 +15,8 @@ from connector_resources.erp.visma.client import VismaClient
 from connector_resources.erp.visma.customer_details import has_details
 from connector_resources.erp.visma.documents import CREDIT_NOTE, CUSTOMER, JOURNAL, Sent, read_request
 from connector_resources.erp.visma.readback import (
+    FOUND_VOIDED,
+    VOIDED,
     DocumentReader,
     Expected,
     Ref,
@@ -54,7 +57,7 @@ class Lookup:
             elif request.action == "void":
                 findings.append(_judge_void(submission, request, standing))
             else:
-                findings.append(_judge_release(request, standing))
+                findings.append(_judge_release(submission, request, standing))
         return findings
 
     # --- candidates ------------------------------------------------------------------------------------------------
@@ -137,7 +140,11 @@ def _expected(submission: OpenSubmission, sent: Sent) -> Expected | None:
 def _judge(submission: OpenSubmission, sent: Sent, candidates: Sequence[Standing]) -> Finding:
     fits = _reference_test(sent)
     # A voided document is history: what was voided was not made by this attempt, which never got to its release.
-    hits = [each for each in candidates if each.kind == sent.kind and fits(each) and each.status != "Voided"]
+    ours = [each for each in candidates if each.kind == sent.kind and fits(each)]
+    hits = [each for each in ours if each.status != VOIDED]
+    if submission.forgotten and not hits:
+        # A store that was restored may have forgotten both, that it was made and that it was taken back.
+        hits = ours
     if not hits:
         return Absent()
     numbers = ", ".join(each.number for each in hits)
@@ -153,7 +160,7 @@ def _judge(submission: OpenSubmission, sent: Sent, candidates: Sequence[Standing
             f"{sent.kind} {numbers} carries the reference of {submission.planned.reference}, but "
             f"{'; '.join(differences)}. Correct or delete it in Visma, then release the posting."
         )
-    return Found(hits[0].document())
+    return Found(_adopted(submission, hits[0]))
 
 
 def _reference_test(sent: Sent) -> Callable[[Standing], bool]:
@@ -170,7 +177,7 @@ def _judge_void(submission: OpenSubmission, sent: Sent, standing: Mapping[Ref, S
     original = standing.get((sent.kind, sent.number))
     if original is None:
         return CannotTell(f"{sent.kind} {sent.number} is not in Visma any more. Look at it, then withdraw the posting.")
-    if voiding is None and original.status == "Voided":
+    if voiding is None and original.status == VOIDED:
         return CannotTell(f"{sent.kind} {sent.number} is voided, but no document that voids it is there. Look at it.")
     if voiding is None:
         return Absent()
@@ -181,10 +188,18 @@ def _judge_void(submission: OpenSubmission, sent: Sent, standing: Mapping[Ref, S
     return Found(voiding.document())
 
 
-def _judge_release(sent: Sent, standing: Mapping[Ref, Standing]) -> Finding:
+def _judge_release(submission: OpenSubmission, sent: Sent, standing: Mapping[Ref, Standing]) -> Finding:
     document = standing.get((sent.kind, sent.number))
     if document is None:
         return CannotTell(
             f"{sent.kind} {sent.number} was to be released, but is not in Visma any more. Look for it there."
         )
-    return Found(document.document()) if document.is_released else Absent()
+    return Found(_adopted(submission, document)) if document.is_released else Absent()
+
+
+def _adopted(submission: OpenSubmission, standing: Standing) -> Document:
+    """The document as it stands. One that a restored store has forgotten may be voided: its read-back must not wonder."""
+    document = standing.document()
+    if submission.forgotten and standing.status == VOIDED:
+        return replace(document, details={**document.details, FOUND_VOIDED: "true"})
+    return document

@@ -25,6 +25,9 @@ from connector_resources.erp.visma.invoices import APPLICATIONS, write_applicati
 Ref = tuple[str, str]
 #: up to so many documents of a family are read one by one.
 FEW = 3
+VOIDED = "Voided"
+#: detail of a document that was voided already when a look-up adopted it.
+FOUND_VOIDED = "found_voided"
 
 
 @dataclass(frozen=True, slots=True)

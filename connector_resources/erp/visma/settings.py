@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bookkeeping.postings import AccountRole
+from connector_resources.connections.section import Section, refuse
 
 VAULT_NAME = r"^[a-z][a-z0-9_]{1,59}$"
 CURRENCY = r"^[A-Z]{3}$"
@@ -21,12 +23,6 @@ AccountNumber = Annotated[str, Field(min_length=1, max_length=10)]
 _BOOKED_BY_PAYOUTS = frozenset(AccountRole) - {AccountRole.FX_TRANSIT, AccountRole.PAYOUT_TRANSIT}
 
 LEGACY_HOST = "integration.visma.net"
-
-
-class Section(BaseModel):
-    """A part of the section: unknown fields are errors, because a misspelt setting must not be ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CurrencyAccounts(Section):
@@ -100,7 +96,7 @@ class VismaSettings(Section):
 
     currencies: dict[Currency, CurrencyAccounts] = Field(min_length=1, description="Accounts per currency.")
     accounts: dict[AccountRole, AccountNumber] = Field(
-        default_factory=dict, description="General ledger account per role (fees, input_vat, fx_transit …)."
+        default={}, description="General ledger account per role (fees, input_vat, fx_transit …)."
     )
     chargeback_receivable: AccountNumber | None = Field(
         default=None, description="Account of charged-back money when chargeback_mode is debit_note."
@@ -121,7 +117,7 @@ class VismaSettings(Section):
         description="VAT on fees: none adds it to the fees, plain_line books it on the input VAT account, gl_vat uses "
         "Visma's VAT entry from the general ledger module.",
     )
-    vat_codes: dict[str, VatCode] = Field(default_factory=dict, description="For gl_vat: by GoCardless tax rate id.")
+    vat_codes: dict[str, VatCode] = Field(default={}, description="For gl_vat: by GoCardless tax rate id.")
     refund_mode: Literal["credit_memo", "hold"] = Field(
         default="credit_memo", description="A refund becomes a credit note with an outgoing payment, or is held."
     )
@@ -156,7 +152,7 @@ class VismaSettings(Section):
         default="automatic",
         description="deterministic derives receipt numbers from GoCardless ids, so that Visma refuses a second one.",
     )
-    attributes: Attributes = Field(default_factory=Attributes, description="Customer attributes that hold our links.")
+    attributes: Attributes = Field(default=Attributes(), description="Customer attributes that hold our links.")
     write_attributes: bool = Field(default=True, description="Write customer and mandate ids to those attributes.")
     create_customers: bool = Field(default=False, description="Create a customer in Visma when none is linked.")
     customer_class: str | None = Field(default=None, description="Customer class of created customers.")
@@ -174,22 +170,22 @@ class VismaSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.fee_vat_mode == "gl_vat" and not self.vat_codes:
-            raise ValueError("fee_vat_mode gl_vat needs vat_codes: one VAT id and category per GoCardless tax rate")
-        if self.chargeback_mode == "debit_note" and self.chargeback_receivable is None:
-            raise ValueError("chargeback_mode debit_note needs the account chargeback_receivable")
-        if self.create_customers and self.customer_class is None:
-            raise ValueError("create_customers needs the customer_class of new customers")
-        if self.refund_vat_percent and self.refund_vat_category is None:
-            raise ValueError("refund_vat_percent needs the refund_vat_category it belongs to")
-        self._check_transit_account()
+        refuse(self._problems())
         return self
 
-    def _check_transit_account(self) -> None:
-        """What a converted payout leaves on fx_transit is its exchange difference only if nothing else is booked there."""
+    def _problems(self) -> Iterator[str]:
+        if self.fee_vat_mode == "gl_vat" and not self.vat_codes:
+            yield "fee_vat_mode gl_vat needs vat_codes: one VAT id and category per GoCardless tax rate"
+        if self.chargeback_mode == "debit_note" and self.chargeback_receivable is None:
+            yield "chargeback_mode debit_note needs the account chargeback_receivable"
+        if self.create_customers and self.customer_class is None:
+            yield "create_customers needs the customer_class of new customers"
+        if self.refund_vat_percent and self.refund_vat_category is None:
+            yield "refund_vat_percent needs the refund_vat_category it belongs to"
+        # What a converted payout leaves on fx_transit is its exchange difference only if nothing else is booked there.
         transit = self.accounts.get(AccountRole.FX_TRANSIT)
         others = {number for role, number in self.accounts.items() if role in _BOOKED_BY_PAYOUTS}
         for accounts in self.currencies.values():
             others |= {accounts.clearing_ledger_account, accounts.bank_account}
         if transit in others:
-            raise ValueError(f"accounts.fx_transit {transit} must be an account that a payout books nothing else on")
+            yield f"accounts.fx_transit {transit} must be an account that a payout books nothing else on"

@@ -12,7 +12,14 @@ import pytest
 import yaml
 
 from bookkeeping.settings import BookSettings
-from connector_resources.connections.load import COMPONENT_TYPE, load_component, load_connection, load_connections
+from connector_resources.connections.load import (
+    COMPONENT_TYPE,
+    find_connection,
+    load_component,
+    load_connection,
+    load_connections,
+    read_connections,
+)
 from connector_resources.connections.template import connection_template
 from connector_resources.erp.registry import ERPS
 from connector_resources.errors import BrokenConnectionFile
@@ -29,6 +36,10 @@ def _file(directory: Path, name: str, text: str) -> Path:
     path = directory / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _line(part: str, text: str) -> int:
+    return next(number for number, row in enumerate(text.splitlines(), start=1) if part in row)
 
 
 def _problems(directory: Path, components: Path | None = None) -> list[str]:
@@ -110,11 +121,14 @@ def test_every_problem_is_listed_with_file_line_and_field(tmp_path: Path) -> Non
         "one.yaml:9: erp.consultant_number",
         "one.yaml:13: polling.sweep_days",
         f"two.yaml:{len(_template().splitlines()) + 1}: colour",
-        "three.yml:3: name",
+        f"three.yml:{_line('name: Upper', _template(name='Upper Case'))}: name",
     }
     text = "\n".join(problems)
-    assert "acess_token: is not a known field; is it misspelt?" in text
-    assert "books.cut_over: is required" in text
+    assert "gocardless.acess_token: is not a known field; did you mean access_token?" in text
+    assert "gocardless.environment: must be one of: live, sandbox (found: 'test')" in text
+    assert "books.cut_over: is required: First activity day that is posted" in text
+    assert "books.receipt_trigger: must be one of: confirmed, paid_out (found: 'someday')" in text
+    assert "colour: is not a known field; known here: name, description" in text
     assert "(found: 'Mars/Base')" in text
 
 
@@ -151,7 +165,9 @@ def test_an_erp_nobody_knows_is_one_clear_problem(tmp_path: Path, erp: Any, expe
 def test_two_connections_of_one_name_are_a_problem(tmp_path: Path) -> None:
     _file(tmp_path, "one.yaml", _template(name="same"))
     _file(tmp_path, "two.yaml", _template(name="same"))
-    assert _problems(tmp_path) == ["two files are called 'same': names must differ"]
+    assert _problems(tmp_path) == [
+        f"{name}: name: another file is called 'same' too; names must differ" for name in ("one.yaml", "two.yaml")
+    ]
 
 
 def _component(text: str) -> str:
@@ -172,17 +188,78 @@ def test_components_and_files_are_loaded_together(tmp_path: Path) -> None:
 def test_a_component_and_a_file_of_one_name_are_a_problem(tmp_path: Path) -> None:
     _file(tmp_path / "home", "one.yaml", _template(name="one"))
     _file(tmp_path / "defs" / "one", "defs.yaml", _component(_template(name="one")))
-    assert _problems(tmp_path / "home", tmp_path / "defs") == ["two files are called 'one': names must differ"]
+    first, second = _problems(tmp_path / "home", tmp_path / "defs")
+    assert first == "one.yaml: name: another file is called 'one' too; names must differ"
+    assert second.startswith(f"{tmp_path}/defs/one/defs.yaml: name: another file is called 'one' too")
 
 
 def test_a_broken_component_names_the_line_in_its_own_file(tmp_path: Path) -> None:
     text = _component(_template(name="two")).replace("receipt_trigger: confirmed", "receipt_trigger: never")
     path = _file(tmp_path / "defs" / "two", "defs.yaml", text)
-    line = next(n for n, row in enumerate(text.splitlines(), start=1) if "never" in row)
+    line = _line("receipt_trigger: never", text)
 
     (problem,) = _problems(tmp_path / "home", tmp_path / "defs")
 
     assert problem.startswith(f"{path}:{line}: books.receipt_trigger: ")
+
+
+def test_what_a_ledger_cannot_do_is_told_beside_the_problems_of_other_sections(tmp_path: Path) -> None:
+    document = yaml.safe_load(_template())
+    document["books"]["time_zone"] = "Mars/Base"
+    document["collections"] = {"enabled": True}
+    document["subscriptions"] = {"enabled": True}
+    document["erp"] |= {"fee_vat_mode": "gl_vat", "chargeback_mode": "debit_note", "create_customers": True}
+    _file(tmp_path, "first.yaml", yaml.safe_dump(document))
+
+    text = "\n".join(_problems(tmp_path))
+
+    for expected in (
+        "books.time_zone: ", "erp: fee_vat_mode gl_vat needs vat_codes", "erp: chargeback_mode debit_note needs",
+        "erp: create_customers needs the customer_class", "collections.enabled: invoices of Visma.net ERP cannot",
+        "subscriptions.enabled: Visma.net ERP has no recurring charges",
+    ):  # fmt: skip
+        assert text.count(expected) == 1, (expected, text)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"erp": {"kind": "vismo"}}, "did you mean visma?"),
+        (
+            {"erp": {"kind": "sap"}},
+            "kind must be one of: visma, datev, exact_online, sage300, ifs_cloud (found: 'sap')",
+        ),
+        ({"erp": {}}, "erp: needs a kind: one of visma"),
+        ({"receipt_triger": "confirmed"}, "receipt_triger: is not a known field"),
+        ({"gocardless": {"enviroment": "live"}}, "did you mean environment?"),
+        ({"webhook": {"invalid_signature_status": 400}}, "must be one of: 401, 498 (found: 400)"),
+        ({"gocardless": {}}, "Which GoCardless environment the token belongs to. One of: live, sandbox."),
+        ({"name": "Not A Name"}, "must look like ^[a-z][a-z0-9_]{1,39}$"),
+    ],
+)
+def test_a_problem_says_what_is_allowed_and_what_was_meant(tmp_path: Path, wrong: Any, expected: str) -> None:
+    _file(tmp_path, "first.yaml", yaml.safe_dump({**yaml.safe_load(_template()), **wrong}))
+    assert expected in "\n".join(_problems(tmp_path))
+
+
+def test_a_key_that_stands_twice_is_a_problem_and_not_the_last_one_the_winner(tmp_path: Path) -> None:
+    text = _template() + "polling:\n  sweep_days: 2\n  sweep_days: 5\n"
+    _file(tmp_path, "first.yaml", text)
+    (problem,) = _problems(tmp_path)
+    assert problem == f"first.yaml:{len(text.splitlines())}: polling.sweep_days: stands twice; take one of the two out"
+
+
+def test_a_broken_file_does_not_take_the_others_away(tmp_path: Path) -> None:
+    _file(tmp_path, "good.yaml", _template(name="good"))
+    _file(tmp_path, "named.yaml", _template(name="other_name") + "colour: blue\n")
+    _file(tmp_path, "un-readable.yaml", "a: [\n")
+
+    found = read_connections(tmp_path)
+
+    assert [connection.name for connection in found.connections] == ["good"]
+    assert [each.name for each in found.broken] == ["other_name", "un_readable"]
+    with pytest.raises(BrokenConnectionFile, match="colour: is not a known field"):
+        find_connection(found.connections, "other_name", found.broken)
 
 
 def test_a_home_without_files_has_no_connections(tmp_path: Path) -> None:
@@ -197,3 +274,12 @@ def test_a_bare_off_means_the_word_and_not_false(tmp_path: Path, erp: str) -> No
     assert "to_gocardless: off" in text
 
     assert load_connection(_file(tmp_path, "first.yaml", text)).customers.to_gocardless == "off"
+
+
+def test_a_bare_on_means_the_name_of_a_setting_and_not_true(tmp_path: Path) -> None:
+    text = _template("ifs_cloud").replace("#'on': open_items", "on: invoices")
+    assert "on: invoices" in text
+
+    connection = load_connection(_file(tmp_path, "first.yaml", text))
+
+    assert connection.erp.marker.on == "invoices"  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ Body = Callable[[dg.AssetExecutionContext, Runtime], dg.MaterializeResult[None]]
 
 @dataclass(frozen=True, slots=True)
 class AssetShape:
-    """What differs between the assets of a connection."""
+    """What differs between the assets of a connection. `partitions` other than activity days make a range of them one run too."""
 
     key: dg.AssetKey
     deps: tuple[dg.AssetKey, ...]
@@ -28,6 +28,7 @@ class AssetShape:
     columns: dg.TableSchema | None = None
     check_specs: Sequence[dg.AssetCheckSpec] = ()
     pool: str | None = None
+    partitions: dg.PartitionsDefinition[str] | None = None
 
 
 def day_asset(connection: Connection, shape: AssetShape, body: Body) -> dg.AssetsDefinition:
@@ -42,7 +43,7 @@ def day_asset(connection: Connection, shape: AssetShape, body: Body) -> dg.Asset
         decorate = dg.asset(
             key=shape.key,
             deps=list(shape.deps),
-            partitions_def=activity_days(connection),
+            partitions_def=shape.partitions or activity_days(connection),
             backfill_policy=dg.BackfillPolicy.single_run(),
             group_name=connection.name,
             owners=[connection.owner],
@@ -64,12 +65,21 @@ def day_asset(connection: Connection, shape: AssetShape, body: Body) -> dg.Asset
 
 def run_body(context: dg.AssetExecutionContext, connection: Connection, body: Body) -> dg.MaterializeResult[None]:
     """Run `body`; a failure that repeating cannot mend is not retried (dagster.md, section Retries)."""
+    _tag_run(context, connection)
     try:
         return body(context, context.resources.runtime)
     except (ConfigurationError, Refused, TokenRefused) as error:
         raise dg.Failure(description=str(error), metadata=error_metadata(error), allow_retries=False) from error
     except NotSent as error:
         raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error
+
+
+def _tag_run(context: dg.AssetExecutionContext, connection: Connection) -> None:
+    """Tag a run that was started from an asset's page: only those of a job bring the job's tags."""
+    of = {key.path[0] for key in context.run.asset_selection or ()}
+    if of == {connection.name} and CONNECTION_TAG not in context.run.tags:
+        tags = {CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind}
+        context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def error_metadata(error: ConnectorError) -> dict[str, str]:

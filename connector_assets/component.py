@@ -44,6 +44,7 @@ class ConnectionScaffolder(dg.Scaffolder[ScaffoldOptions]):
             cut_over=options.cut_over or datetime.now(UTC).date(),
             time_zone=options.time_zone,
             environment=options.environment,
+            modeline=False,
         )
         component = f"type: {request.type_name}\n\nattributes:\n{textwrap.indent(text, '  ')}"
         (request.target_path / "defs.yaml").write_text(component, encoding="utf-8")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from connector_assets.asset_shape import AssetShape, day_asset
+from connector_assets.day_figures import day_by_day
 from connector_assets.document_assets import pool_of
 from connector_assets.metadata import document_metadata
 from connector_assets.names import key
-from connector_assets.partitions import scope_of
 from connector_resources.connections.model import Connection
 from connector_resources.customers.registration import KINDS, update_customers
 from connector_resources.erp.registry import erp_kind
@@ -40,8 +40,9 @@ def customer_update_assets(connection: Connection) -> list[dg.AssetsDefinition]:
     def post(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
         calls_before = sum(runtime.counter.by_system.values())
         report = update_customers(runtime, connection)
-        metadata = document_metadata(runtime.store, connection, scope_of(context), KINDS, report)
-        metadata["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
-        return dg.MaterializeResult(metadata=metadata)
+        facts = document_metadata(runtime.store, connection, report)
+        facts["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
+        postings = (KINDS, "GoCardless")
+        return dg.MaterializeResult(metadata=day_by_day(context, runtime.store, connection, postings, facts))
 
     return [day_asset(connection, shape, post)]

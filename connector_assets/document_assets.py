@@ -10,9 +10,9 @@ import dagster as dg
 from bookkeeping.postings import ERP_KINDS, PAYOUT_KINDS, SALES_KINDS, PostingKind
 from connector_assets.asset_shape import AssetShape, day_asset
 from connector_assets.continuation import note_how_it_ended
+from connector_assets.day_figures import day_by_day
 from connector_assets.metadata import document_metadata
 from connector_assets.names import key
-from connector_assets.partitions import scope_of
 from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory
 from connector_resources.erp.registry import erp_kind
@@ -81,16 +81,19 @@ def _documents_asset(connection: Connection, documents: _Documents) -> dg.Assets
         pool=pool_of(connection),
     )
 
+    label = erp_kind(connection.erp.kind).traits.label
+
     def post(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
         calls_before = sum(runtime.counter.by_system.values())
         with runtime.erp(connection) as connector:
             report = runtime.protocol(connection, connector).run(documents.kinds, progress=_progress(context))
-        metadata = document_metadata(runtime.store, connection, scope_of(context), documents.kinds, report)
-        metadata["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
-        metadata |= note_how_it_ended(
+        facts = document_metadata(runtime.store, connection, report)
+        facts["remote calls"] = sum(runtime.counter.by_system.values()) - calls_before
+        facts |= note_how_it_ended(
             context, runtime, connection, documents.name, stopped=report.stopped, retry_after_s=report.retry_after_s
         )
-        return dg.MaterializeResult(metadata=metadata)
+        postings = (documents.kinds, label)
+        return dg.MaterializeResult(metadata=day_by_day(context, runtime.store, connection, postings, facts))
 
     return day_asset(connection, shape, post)
 

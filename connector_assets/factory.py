@@ -11,9 +11,9 @@ from connector_assets.checks import asset_checks
 from connector_assets.collection_assets import collection_assets
 from connector_assets.customer_update_assets import customer_update_assets
 from connector_assets.document_assets import document_assets
-from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp_job_name, key
+from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp_job_name, key, month_job_name
 from connector_assets.posting_assets import posting_assets
-from connector_assets.report_assets import report_assets
+from connector_assets.report_assets import month_end_key, report_assets
 from connector_assets.source_assets import source_assets
 from connector_assets.subscription_assets import subscription_assets
 from connector_resources.connections.model import Connection
@@ -29,12 +29,13 @@ class ConnectionDefinitions:
     checks: Sequence[dg.AssetChecksDefinition]
     day_job: dg.UnresolvedAssetJobDefinition
     erp_job: dg.UnresolvedAssetJobDefinition
+    month_job: dg.UnresolvedAssetJobDefinition
 
     def as_definitions(self) -> dg.Definitions:
         return dg.Definitions(
             assets=list(self.assets),
             asset_checks=list(self.checks),
-            jobs=[self.day_job, self.erp_job],
+            jobs=[self.day_job, self.erp_job, self.month_job],
             resources={"runtime": RUNTIME},
             executor=dg.in_process_executor,
         )
@@ -51,17 +52,25 @@ def connection_definitions(connection: Connection) -> ConnectionDefinitions:
         *collection_assets(connection),
         *report_assets(connection),
     ]
-    return ConnectionDefinitions(
-        connection, assets, asset_checks(connection), _day_job(connection), _erp_job(connection)
-    )
+    checks, jobs = asset_checks(connection), (_day_job(connection), _erp_job(connection), _month_job(connection))
+    return ConnectionDefinitions(connection, assets, checks, *jobs)
 
 
 def _day_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
     return _job(
         connection,
         day_job_name(connection.name),
-        dg.AssetSelection.groups(connection.name),
+        dg.AssetSelection.groups(connection.name) - dg.AssetSelection.assets(month_end_key(connection)),
         f"Takes activity days of {connection.name} from GoCardless's events to ERP documents and reports.",
+    )
+
+
+def _month_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
+    return _job(
+        connection,
+        month_job_name(connection.name),
+        dg.AssetSelection.assets(month_end_key(connection)).without_checks(),
+        f"Writes all reports of a month of {connection.name}.",
     )
 
 
@@ -87,6 +96,6 @@ def _job(
         name,
         selection=selection,
         executor_def=dg.in_process_executor,
-        description=description,
+        description=f"{description} {connection.description}".strip(),
         tags={CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind},
     )

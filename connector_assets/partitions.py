@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: a run with this tag looks only at events that are new to us; without it, it reads the whole day again.
 READ_TAG = "connector/read"
 READ_NEW = "new"
+#: a run with this tag is the nightly sweep: it also empties what has been kept long enough.
+SWEEP_TAG = "connector/sweep"
 
 
 def activity_days(connection: Connection) -> dg.DailyPartitionsDefinition:
@@ -29,6 +31,13 @@ def scope_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     """Which days this run covers (one, or a range in one run) and whether it only looks at what is new."""
     first, last = _first_and_last(context)
     return Scope(first, last, only_new=context.run.tags.get(READ_TAG) == READ_NEW)
+
+
+def days_of(scope: Scope) -> list[Scope]:
+    """Each day of it alone, oldest first."""
+    count = (scope.last_day - scope.first_day).days + 1
+    days = (scope.first_day + timedelta(days=number) for number in range(count))
+    return [Scope(day, day, scope.only_new) for day in days]
 
 
 def window_of(scope: Scope, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -9,10 +9,12 @@ import dagster as dg
 
 from bookkeeping.postings import PostingKind
 from connector_assets.asset_shape import AssetShape, day_asset
+from connector_assets.day_figures import day_by_day
 from connector_assets.metadata import POSTING_COLUMNS, plan_metadata
 from connector_assets.names import key
 from connector_assets.partitions import scope_of
 from connector_resources.connections.model import Connection
+from connector_resources.erp.registry import erp_kind
 from connector_resources.posting.planning import Planner, PlanReport, Scope
 from connector_resources.runtime import Runtime
 
@@ -74,10 +76,13 @@ def _posting_asset(connection: Connection, kind: _Kind) -> dg.AssetsDefinition:
         columns=POSTING_COLUMNS,
     )
 
+    label = erp_kind(connection.erp.kind).traits.label
+
     def plan(context: dg.AssetExecutionContext, runtime: Runtime) -> dg.MaterializeResult[None]:
         scope = scope_of(context)
         report = kind.plan(runtime.planner(connection), scope)
         context.log.info(f"{kind.name}: {report.new_postings} new postings of {report.subjects} looked at")
-        return dg.MaterializeResult(metadata=plan_metadata(runtime.store, connection, scope, kind.kinds, report))
+        facts = plan_metadata(report)
+        return dg.MaterializeResult(metadata=day_by_day(context, runtime.store, connection, (kind.kinds, label), facts))
 
     return day_asset(connection, shape, plan)

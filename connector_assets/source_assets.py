@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 
 import dagster as dg
 
 from connector_assets.asset_shape import AssetShape, day_asset
 from connector_assets.metadata import read_metadata
 from connector_assets.names import key
-from connector_assets.partitions import scope_of
+from connector_assets.partitions import SWEEP_TAG, scope_of
 from connector_resources.connections.model import Connection
 from connector_resources.gocardless.reading import Reader, ReadReport
 from connector_resources.posting.planning import Scope
@@ -98,6 +99,16 @@ def _source_asset(connection: Connection, source: _Source) -> dg.AssetsDefinitio
         with runtime.gocardless(connection) as client:
             report = source.read(Reader(runtime.store, client, connection), scope_of(context))
         context.log.info(report.sentence())
-        return dg.MaterializeResult(metadata=read_metadata(report, connection))
+        metadata = read_metadata(report, connection)
+        if source.name == "events" and SWEEP_TAG in context.run.tags:
+            metadata["webhook bodies emptied"] = _empty_old_bodies(connection, runtime)
+        return dg.MaterializeResult(metadata=metadata)
 
     return day_asset(connection, shape, read)
+
+
+def _empty_old_bodies(connection: Connection, runtime: Runtime) -> int:
+    """How many were older than `webhook.keep_bodies_days`. Whole days, so that a sweep that is repeated empties no more."""
+    today = runtime.clock().astimezone(connection.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    before = (today - timedelta(days=connection.webhook.keep_bodies_days)).astimezone(UTC)
+    return runtime.store.erasure.prune(connection.name, before)

@@ -86,7 +86,7 @@ def test_a_day_run_collects_and_shows_what_it_did_and_why_it_did_not(
             in (made["why not collected"])
         )
         assert "| 10002 | EUR | waiting | http" in made["mandate set-ups"]
-        (report,) = at.runtime.settings.reports_dir.glob("*.html")
+        (report,) = at.runtime.settings.reports_dir.glob("reconciliation-*.html")
         assert "Open invoices that are not collected" in report.read_text(encoding="utf-8")
 
         again = run_days(at.connection, DAY, DAY, instance=instance)

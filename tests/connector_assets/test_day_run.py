@@ -59,7 +59,7 @@ def test_a_day_posts_the_receipts_that_its_payout_needs(house: Any) -> None:
 def test_the_metadata_shows_counts_totals_and_tables(house: Any) -> None:
     shown = house.materialised(house.run(DAY))
 
-    assert len(shown) == 16
+    assert len(shown) == 17
     assert shown["gocardless/payments"]["payments of these days"] == 4
     assert shown["gocardless/payments"]["total EUR"] == "200.10 EUR"
     assert "https://manage-sandbox.gocardless.com/payments/PM" in shown["gocardless/payments"]["sample"]
@@ -70,7 +70,7 @@ def test_the_metadata_shows_counts_totals_and_tables(house: Any) -> None:
     assert shown["erp/documents"]["requests sent"] > 0
     assert shown["erp/documents"]["remote calls"] >= shown["erp/documents"]["requests sent"]
     assert shown["erp/payout_journals"]["payout posted"] == 1
-    assert "| payout |" in shown["erp/payout_journals"]["documents"]
+    assert "| payout |" in shown["erp/payout_journals"]["postings"]
     assert shown["reports/reconciliation"]["proven"] == 1
 
 

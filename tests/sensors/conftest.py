@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import hmac
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,8 +24,9 @@ from structlog.testing import capture_logs
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 from connector_resources.store.schema import INBOX_DELIVERIES, INBOX_EVENTS
-from sandbox.serve import running
+from sandbox.serve import free_port, running
 from sandbox.visma.company import Company
+from sensors.front_door import Door, receiver_server
 from sensors.receiver import create_receiver
 from tests.erp_sections import datev_section, visma_section
 from tests.installations import BOOKS
@@ -107,6 +110,48 @@ def listening(home: Path, documents: Mapping[str, dict[str, Any]]) -> Iterator[P
         app = create_receiver(runtime.store, {c.name: c for c in runtime.connections})
         with running(app) as address:
             yield Post(address, runtime)
+
+
+@contextlib.contextmanager
+def behind_the_door(home: Path, door: Door, documents: Mapping[str, dict[str, Any]]) -> Iterator[Post]:
+    """The receiver as `connector serve` runs it, with these limits."""
+    with opened_home(home, documents) as runtime:
+        app = create_receiver(runtime.store, {c.name: c for c in runtime.connections})
+        server = receiver_server(app, "127.0.0.1", free_port(), door)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        try:
+            yield Post(f"http://127.0.0.1:{server.config.port}", runtime)
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(timeout=20)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Callable[..., contextlib.AbstractContextManager[Post]]:
+    """`door(request_s=…, connections=…)`: the receiver for `nordic` behind its own server, with its secret in the vault."""
+
+    @contextlib.contextmanager
+    def opened(**limits: Any) -> Iterator[Post]:
+        with behind_the_door(tmp_path, Door(**limits), {"nordic": document()}) as post:
+            post.runtime.store.vault.write("nordic", "gocardless_webhook_secret", SECRET)
+            yield post
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def standing_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+    """One receiver behind its door for all tests of a file that store nothing."""
+    home = tmp_path_factory.mktemp("door")
+    with behind_the_door(home, Door(), {"nordic": document()}) as post:
+        post.runtime.store.vault.write("nordic", "gocardless_webhook_secret", SECRET)
+        yield post
 
 
 @pytest.fixture

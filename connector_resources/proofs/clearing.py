@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 from bookkeeping.entities import Payout, PayoutItem
-from bookkeeping.expected_clearing import Holdings, prove_clearing
+from bookkeeping.expected_clearing import ClearingProof, Holdings, prove_clearing
 from bookkeeping.postings import PAYOUT_KINDS, Posting
 from bookkeeping.rules import Outcome
 from connector_resources.connections.model import Connection
@@ -32,8 +32,7 @@ def clearing_findings(store: Store, connection: Connection, scope: Scope, now: d
         findings.what = "payments and refunds (left to the nightly sweep)"
         return findings
     findings.checked = count + store.entities.count(connection.name, "refunds")
-    postings = _booked(store, connection.name)
-    for proof in prove_clearing(postings, _holdings(store, connection), now, connection.book_settings):
+    for proof in clearing_proofs(store, connection, now):
         for entry in proof.differences:
             findings.add(
                 entry.subject,
@@ -43,7 +42,14 @@ def clearing_findings(store: Store, connection: Connection, scope: Scope, now: d
     return findings
 
 
-def _booked(store: Store, name: str) -> Iterator[Posting]:
+def clearing_proofs(store: Store, connection: Connection, now: datetime) -> tuple[ClearingProof, ...]:
+    """The clearing account of each currency, as the books have it and as GoCardless must have it."""
+    postings = booked_postings(store, connection.name)
+    return prove_clearing(postings, _holdings(store, connection), now, connection.book_settings)
+
+
+def booked_postings(store: Store, name: str) -> Iterator[Posting]:
+    """Every posting that stands in the ERP's books, of any day; streamed."""
     for row in store.ledger.of_day(name, date.min, date.max):
         if row.state in BOOKED_STATES and (row.posting.lines or row.posting.kind in PAYOUT_KINDS):
             yield row.posting
@@ -64,11 +70,11 @@ def _holdings(store: Store, connection: Connection) -> Holdings:
         payouts=(payout_of(body) for body in store.entities.all(name, "payouts")),
         payout_items=items,
         mandates={mandate.id: mandate for mandate in mandates if mandate.funds_settlement == "direct"},
-        before_cut_over=frozenset(_before_cut_over(store, connection)),
+        before_cut_over=frozenset(stood_at_cut_over(store, connection)),
     )
 
 
-def _before_cut_over(store: Store, connection: Connection) -> Iterator[str]:
+def stood_at_cut_over(store: Store, connection: Connection) -> Iterator[str]:
     """Ids of what stood in the books at the cut-over: the last thing that moved it before then brought it."""
     opening = {*BRINGS, "confirmed" if connection.books.receipt_trigger == "confirmed" else "paid_out"}
     for ids in slices(store.decisions.subjects(connection.name, Outcome.BEFORE_CUT_OVER), SLICE):

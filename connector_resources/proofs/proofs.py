@@ -17,6 +17,7 @@ from connector_resources.proofs.clearing import clearing_findings
 from connector_resources.proofs.findings import Findings
 from connector_resources.runtime import Runtime
 from connector_resources.store.ledger_reading import LedgerRow
+from connector_resources.store.trail import Anchor
 
 SETTLED = ("posted", "delivered")
 #: mark: the trail's row and hash up to which it was read and found whole.
@@ -107,12 +108,15 @@ def erp_agrees(runtime: Runtime, connection: Connection, scope: Scope) -> Findin
     return findings
 
 
-def trail_verifies(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
-    """The trail's hash chain is whole; a run for new events reads what was added since the last look."""
+def trail_verifies(runtime: Runtime, connection: Connection, scope: Scope, anchors: Sequence[Anchor] = ()) -> Findings:
+    """The trail's hash chain is whole; a run for new events reads what was added since the last look.
+
+    `anchors` are heads that were noted elsewhere; those of rows that are read must be in the chain.
+    """
     findings = Findings("trail rows")
     trail, marks, name = runtime.store.trail, runtime.store.marks, connection.name
     noted = marks.get(name, TRAIL_VERIFIED) if scope.only_new else None
-    report = trail.verify(name, anchored_head=noted, only_after_anchor=True)
+    report = trail.verify(name, anchored_head=noted, only_after_anchor=True, anchors=anchors)
     findings.checked = report.rows - int(noted.partition(":")[0]) if noted else report.rows
     if report.ok:
         marks.set(name, TRAIL_VERIFIED, f"{report.rows}:{report.head}")

@@ -1,46 +1,78 @@
-"""The clearing balance over a month as an inline SVG: no script, no network, readable in grey and on paper."""
+"""Plots of reports as inline SVG without text in it: lengths stretch with the page, letters keep their size on a phone.
+
+What a plot shows also stands beside it in words or figures, for paper, for screen readers, and for who sees no colours.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from decimal import Decimal
 
 from markupsafe import Markup, escape
 
 from bookkeeping.money import Money
-from connector_resources.reports.content import ClearingDay
+from connector_resources.reports.figures import amount_text
+from connector_resources.reports.model import Amount, Bar, StepChart
 
-WIDTH, HEIGHT = 720, 180
-LEFT, RIGHT, TOP, BOTTOM = 84, 12, 12, 26
+#: units of the drawing, which is stretched to the place it has.
+WIDTH, HEIGHT = 1000, 200
+#: about how many days are named below a plot.
+NAMED_DAYS = 7
 
 
-def clearing_chart(points: Sequence[ClearingDay], currency: str) -> Markup:
-    """A step line: the balance stays until the next booking. The zero line is drawn, labels are in major units."""
+def step_chart(chart: StepChart) -> Markup:
+    """A step line: the balance stays until the next booking. Zero, the lowest and the highest balance are named."""
+    points = chart.points
     if not points:
         return Markup("")
-    low = min(0, *(p.balance_minor for p in points))
-    high = max(0, *(p.balance_minor for p in points))
-    span = max(high - low, 1)
+    low = min(0, *(point.minor for point in points))
+    high = max(0, *(point.minor for point in points))
+    last = len(points) - 1
 
     def x(index: int) -> int:
-        return LEFT + (WIDTH - LEFT - RIGHT) * index // max(len(points) - 1, 1)
+        return WIDTH * index // max(last, 1)
 
     def y(minor: int) -> int:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (high - minor) // span
+        return HEIGHT * (high - minor) // max(high - low, 1)
 
-    path = [f"M{x(0)} {y(points[0].balance_minor)}"]
-    for index, point in enumerate(points[1:], start=1):
-        path.append(f"H{x(index)}V{y(point.balance_minor)}")
-    labels = "".join(
-        f'<text x="{LEFT - 8}" y="{y(minor) + 4}" text-anchor="end">{escape(Money(minor, currency).major)}</text>'
-        for minor in sorted({low, 0, high})
+    steps = "".join(f"H{x(index)}V{y(point.minor)}" for index, point in enumerate(points[1:], start=1))
+    path = f"M0 {y(points[0].minor)}{steps}H{WIDTH}"
+    scale = Markup("").join(
+        Markup('<span style="top:%s%%">%s</span>') % (_percent(y(minor), HEIGHT), amount_text(_amount(minor, chart)))
+        for minor in _apart(low, high)
     )
-    days = "".join(
-        f'<text x="{x(i)}" y="{HEIGHT - 8}" text-anchor="middle">{points[i].day.day}</text>'
-        for i in range(0, len(points), 5)
+    every = max(1, -(-len(points) // NAMED_DAYS))
+    days = Markup("").join(
+        Markup('<span style="left:%s%%">%s</span>') % (_percent(x(index), WIDTH), f"{points[index].day:%m-%d}")
+        for index in range(0, len(points), every)
     )
-    last = Money(points[-1].balance_minor, currency)
-    return Markup(  # noqa: S704 - every inserted value is a number or escaped
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Clearing balance, {escape(last)} at the end">'
-        f'<line class="zero" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(0)}" y2="{y(0)}"/>'
-        f'<path class="balance" d="{"".join(path)}"/>{labels}{days}</svg>'
+    drawing = Markup(
+        '<svg viewBox="0 0 {w} {h}" preserveAspectRatio="none" role="img" aria-label="{label}">'
+        '<path class="zero" d="M0 {zero}H{w}"/><path class="balance" d="{path}"/></svg>'
+    ).format(w=WIDTH, h=HEIGHT, label=escape(chart.alternative), zero=y(0), path=path)
+    plot = Markup(
+        '<div class="plot"><div class="scale">{}</div><div class="field">{}</div><div class="days">{}</div></div>'
     )
+    return plot.format(scale, drawing, days)
+
+
+def bar(cell: Bar) -> Markup:
+    """A bar of that length; one below zero is hollow."""
+    length = min(abs(cell.size), Decimal(1)) * 100
+    return Markup(
+        '<svg class="bar{kind}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect width="{length}" height="10"/></svg>'
+    ).format(kind=" below" if cell.size < 0 else "", length=f"{length:.1f}")
+
+
+def _apart(low: int, high: int) -> list[int]:
+    """Zero and the ends; an end so close to zero that the figures would touch is left out."""
+    span = max(high - low, 1)
+    return [minor for minor in (high, 0, low) if minor == 0 or abs(minor) * 6 > span]
+
+
+def _amount(minor: int, chart: StepChart) -> Amount:
+    return Amount.of(Money(minor, chart.currency))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{Decimal(100 * part) / whole:.1f}"

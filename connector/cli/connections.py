@@ -10,7 +10,7 @@ from connector.cli.output import ConnectorCommand, json_option, runtime, show_js
 @click.command(cls=ConnectorCommand)
 @json_option
 def connections(as_json: bool) -> None:
-    """List the connections of this deployment."""
+    """List the connections of this deployment. Exit 1 if a connection file is broken; what is wrong is told line by line."""
     with runtime() as opened:
         rows = [
             {
@@ -27,3 +27,5 @@ def connections(as_json: bool) -> None:
     else:
         columns = ["name", "erp", "environment", "time_zone", "cut_over"]
         show_table("Connections", columns, [[row[c] for c in columns] for row in rows])
+    if opened.broken:
+        raise SystemExit(1)

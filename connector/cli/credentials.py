@@ -7,6 +7,7 @@ import sys
 import click
 
 from connector.cli.output import ConnectorCommand, console, fail, json_option, runtime, show_json, show_table
+from connector_resources.connections.consent import end_consent
 from connector_resources.credentials import expected_credentials
 from connector_resources.errors import ConfigurationError
 from connector_resources.settings import Settings
@@ -68,10 +69,13 @@ def list_credentials(connection: str | None, as_json: bool) -> None:
 @credentials.command("remove", cls=ConnectorCommand)
 @click.argument("connection")
 @click.argument("name")
-def remove_credential(connection: str, name: str) -> None:
-    """Forget one secret."""
+@click.option("--only-here", is_flag=True, help="Do not tell the remote system, whose token may then live on.")
+def remove_credential(connection: str, name: str, only_here: bool) -> None:
+    """Forget one secret. Tokens of a consent are revoked at the remote system first, where it takes revocations."""
     with runtime() as opened:
-        opened.connection(connection)
+        found = opened.connection(connection)
+        if not only_here and end_consent(opened, found, name):
+            console.print(f"{connection}: {name} is revoked.")
         if not opened.store.vault.remove(connection, name):
             fail(f"{connection} has no stored {name}; `connector credentials list {connection}` shows what there is")
     console.print(f"{connection}: {name} is removed.")

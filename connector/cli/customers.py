@@ -8,6 +8,7 @@ import click
 
 from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
 from connector_resources.connections.model import Connection
+from connector_resources.customers.directory import HandsOutNumbers
 from connector_resources.erp.registry import erp_kind
 from connector_resources.errors import ConfigurationError
 from connector_resources.gocardless.wire import customer_of
@@ -79,6 +80,30 @@ def link(connection: str, gocardless_customer: str, erp_customer: str, replace: 
         if waiting:
             store.ledger.release(connection, waiting, by=getpass.getuser(), note=f"linked to {erp_customer}")
     console.print(f"{gocardless_customer} is {erp_customer}; {len(waiting)} held postings released.")
+
+
+@customers.command("continue-at", cls=ConnectorCommand)
+@click.argument("connection")
+@click.argument("number", type=click.IntRange(min=1))
+def continue_at(connection: str, number: int) -> None:
+    """After a restore: say from which customer number on all are free in the ERP, where we hand them out."""
+    with runtime() as opened:
+        item = opened.connection(connection)
+        first, last = _range_of(item)
+        if not first <= number <= last:
+            raise ConfigurationError(f"customer numbers go from {first} to {last}", connection=connection)
+        opened.store.customers.continue_numbers_at(connection, number, by=getpass.getuser())
+    console.print(f"{connection}: the next new customer gets number {number}.")
+
+
+def _range_of(connection: Connection) -> tuple[int, int]:
+    if not isinstance(connection.erp, HandsOutNumbers):
+        raise ConfigurationError(
+            f"{erp_kind(connection.erp.kind).traits.label} hands out its customer numbers itself",
+            connection=connection.name,
+            next_step="nothing: there is nothing to say",
+        )
+    return connection.erp.customer_number_range
 
 
 def _require_erp_customer(store: Store, connection: Connection, number: str) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from connector_resources.connections.load import broken_files_error
 from connector_resources.errors import ConnectorError
 from connector_resources.runtime import Runtime
 
@@ -40,9 +41,21 @@ def fail(message: str) -> NoReturn:
 
 @contextmanager
 def runtime() -> Iterator[Runtime]:
-    """This process's store and connections."""
+    """This process's store and connections. Broken connection files are told on standard error; the others go on.
+
+    Raises `BrokenConnectionFile` when no connection is in order.
+    """
     with Runtime.open() as opened:
+        if opened.broken and not opened.connections:
+            raise broken_files_error(opened.broken)
         yield opened
+        if opened.broken:
+            warn(str(broken_files_error(opened.broken)))
+
+
+def warn(message: str) -> None:
+    """Say on standard error what a person should know; the command goes on."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold yellow]Warning[/]: {escape(message)}")
 
 
 def show_json(value: object) -> None:

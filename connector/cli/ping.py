@@ -29,5 +29,5 @@ def ping(connection: str | None, as_json: bool) -> None:
         for name, lines in result.items():
             console.print(f"[bold]{name}[/]")
             show_checklist([(x.what, x.ok, x.detail, x.next_step) for x in lines])
-    if not all(line.ok for lines in result.values() for line in lines):
+    if (connection is None and opened.broken) or not all(line.ok for lines in result.values() for line in lines):
         raise SystemExit(1)

@@ -33,10 +33,11 @@ def plan(connection: str, first_day: date | None, last_day: date | None, request
     if as_json:
         show_json(_as_json(planned))
         return
-    _show(connection, planned, requests)
+    show_dry_run(connection, planned, requests=requests)
 
 
-def _show(connection: str, planned: DryRun, requests: bool) -> None:
+def show_dry_run(connection: str, planned: DryRun, *, requests: bool = False) -> None:
+    """The postings as tables, what would be held and why, and on demand every request byte for byte."""
     rows = [
         [str(p.kind), p.subject, p.booking_date, str(p.activity_amount or ""), _party(p), _lines(p)]
         for p in planned.postings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import click
 
@@ -15,13 +16,19 @@ from connector_resources.runtime import Runtime
 @click.argument("connection", required=False)
 @json_option
 def status(connection: str | None, as_json: bool) -> None:
-    """Show the inbox, the ledger and the polls of one connection, or of all."""
+    """Show the inbox, the ledger and the polls of one connection, or of all. Exit 1 if one has a broken file."""
     with runtime() as opened:
         chosen = [opened.connection(connection)] if connection else list(opened.connections)
         rows = [_status(opened, item) for item in chosen]
     if as_json:
         show_json(rows)
-        return
+    else:
+        _show(rows)
+    if connection is None and opened.broken:
+        raise SystemExit(1)
+
+
+def _show(rows: Sequence[dict[str, object]]) -> None:
     for row in rows:
         console.print(f"[bold]{row['connection']}[/] ({row['erp']})")
         console.print(f"  waiting events: {row['waiting_events']}; held postings: {row['held']}")

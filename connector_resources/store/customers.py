@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.errors import StoreError
 from connector_resources.store.engine import AnyRow, Database, chunks
+from connector_resources.store.forgotten import go_on_with_numbers, numbers_are_forgotten
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent, put_rows
 from connector_resources.store.schema import CUSTOMER_LINKS, CUSTOMER_NUMBERS, ENTITIES, ERP_CUSTOMERS
@@ -22,6 +23,8 @@ from connector_resources.store.trail import Trail, TrailEntry
 
 #: how many numbers are looked at in one query when the next free one is sought.
 NUMBERS_AT_ONCE = 200
+#: how a link was found that a person put in the place of another one.
+REPLACED = "by_hand"
 #: what of an ERP customer is kept as one text, because nothing searches in it.
 ADDRESS = ("address_line1", "address_line2", "address_line3", "city", "postal_code")
 
@@ -141,7 +144,7 @@ class CustomerLinks:
                 "connection": connection,
                 "gocardless_customer": gocardless_customer,
                 "erp_customer": erp_customer,
-                "method": "by_hand",
+                "method": REPLACED,
                 "linked_at": self._database.now(),
             }
             put_rows(transaction, CUSTOMER_LINKS, [row])
@@ -151,6 +154,18 @@ class CustomerLinks:
     def count(self, connection: str) -> int:
         with self._database.read() as reading:
             return reading.execute(select(func.count()).where(_links.connection == connection)).scalar_one()
+
+    def numbers_are_forgotten(self, connection: str) -> bool:
+        """Whether numbers may have been handed out that this store, restored from a backup, does not know."""
+        with self._database.read() as reading:
+            return numbers_are_forgotten(reading, connection)
+
+    def continue_numbers_at(self, connection: str, number: int, *, by: str) -> None:
+        """A person has looked up that `number` and those after it are free in the ERP."""
+        with self._database.write() as transaction:
+            self._trail.lock(connection, within=transaction)
+            go_on_with_numbers(transaction, connection, number)
+            self._record(transaction, connection, "customer_numbers_continue", str(number), {"by": by})
 
     def allocate_number(self, connection: str, first: int, last: int, *, within: Connection | None = None) -> int:
         """The next ERP customer number from `first` to `last` that was never handed out, linked, or seen in the ERP.

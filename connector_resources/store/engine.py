@@ -8,7 +8,7 @@ COMMITTED).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +110,7 @@ class Database:
         )
 
 
-def streamed(connection: Connection, statement: Executable) -> Iterator[AnyRow]:
+def streamed(connection: Connection, statement: Executable) -> Generator[AnyRow]:
     """Rows of `statement` through a server-side cursor of `connection`."""
     with connection.execution_options(yield_per=STREAM_ROWS).execute(statement) as result:
         yield from result

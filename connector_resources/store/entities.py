@@ -71,6 +71,15 @@ class Entities:
             texts = _texts(reading, connection, resource_type, ids)
         return {key: load_json(text) for key, text in texts.items()}
 
+    def fetched_at(self, connection: str, resource_type: str, entity_id: str) -> datetime:
+        """When the body was read last. Raises `NoResultFound` when it never was."""
+        wanted = select(_entities.fetched_at).where(
+            _entities.connection == connection, _entities.resource_type == resource_type, _entities.id == entity_id
+        )
+        with self._database.read() as reading:
+            moment: datetime = reading.execute(wanted).scalar_one()
+        return moment
+
     def missing(self, connection: str, resource_type: str, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that were never read, in the order given, each once."""
         known: set[str] = set()

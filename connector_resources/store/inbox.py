@@ -357,7 +357,7 @@ class Inbox:
                     "connection": connection,
                     "event_id": event["id"],
                     "delivery_id": delivery_id,
-                    "subject": subject_of(event["resource_type"], event["action"], event.get("links") or {}),
+                    "subject": subject_of(event["resource_type"], event["action"], _links(event)),
                     "resource_type": event["resource_type"],
                     "action": event["action"],
                     "created_at": created_at,
@@ -367,6 +367,10 @@ class Inbox:
                 }
             )
         return insert_absent(transaction, INBOX_EVENTS, rows, returning="event_id")
+
+
+def _links(event: dict[str, Any]) -> dict[str, str]:
+    return {name: link for name, link in (event.get("links") or {}).items() if link is not None}
 
 
 def _on_days(connection: str, first_day: date, last_day: date) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Connection, Update, select, update
+from sqlalchemy import Connection, Update, bindparam, select, update
 
 from connector_resources.errors import LeaseBusy, LeaseLost
 from connector_resources.store.engine import Database
@@ -21,6 +21,10 @@ from connector_resources.store.schema import LEASES
 
 #: how often a waiting process asks again.
 POLL_EVERY_S = 0.1
+
+# Built once: the lease is asked before every single write to a remote system.
+_CURRENT = select(LEASES.c.fence, LEASES.c.expires_at).where(LEASES.c.name == bindparam("wanted_name"))
+_FENCE = select(LEASES.c.fence).where(LEASES.c.name == bindparam("wanted_name")).with_for_update(read=True)
 
 
 class Lease:
@@ -50,9 +54,8 @@ class Lease:
         Costs one read. A lease that is about to run out, or did while this process stood still, is renewed: what is
         sent next must not meet another process that has just been let in.
         """
-        row = LEASES.c.fence, LEASES.c.expires_at
         with self._database.read() as reading:
-            current = reading.execute(select(*row).where(LEASES.c.name == self.name)).one()
+            current = reading.execute(_CURRENT, {"wanted_name": self.name}).one()
         if current.fence != self.fence:
             raise lease_lost(self.name)
         if current.expires_at < self._database.now() + timedelta(seconds=self._ttl_s / 2):
@@ -115,8 +118,7 @@ def require_fence(transaction: Connection, name: str, fence: int) -> None:
 
     The row stays locked until `transaction` ends, so that nobody takes the lease over in between.
     """
-    wanted = select(LEASES.c.fence).where(LEASES.c.name == name).with_for_update(read=True)
-    current = transaction.scalar(wanted)
+    current = transaction.scalar(_FENCE, {"wanted_name": name})
     if current is not None and current > fence:
         raise lease_lost(name)
 

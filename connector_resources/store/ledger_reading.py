@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, Select, bindparam, exists, func, or_, select
 
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import PostingWork, StepDone
 from connector_resources.store.engine import CHUNK, AnyRow, Database, chunks, streamed
-from connector_resources.store.posting_codec import decode_posting
+from connector_resources.store.posting_codec import Decoding, decode_posting
 from connector_resources.store.posting_work import documents_of, work_of
 from connector_resources.store.schema import (
     POSTING_IS_HELD,
@@ -145,34 +146,22 @@ class LedgerReading:
         *,
         limit: int,
         days: tuple[date, date] | None = None,
+        decoding: Decoding | None = None,
     ) -> list[PostingWork]:
         """Unfinished postings that may be planned now, oldest first.
 
         Left out are those with an open submission, and those whose reversed or awaited posting is not settled.
+        One who asks again and again passes `decoding`, so that what comes back is not decoded again.
         """
-        reversed_posting, awaited = POSTINGS.alias("reversed_posting"), POSTINGS.alias("awaited")
-        settled = exists().where(
-            reversed_posting.c.connection == _postings.connection,
-            reversed_posting.c.key == _postings.reverses,
-            reversed_posting.c.state.in_([state.value for state in SETTLED]),
-        )
-        over = exists().where(
-            awaited.c.connection == _postings.connection,
-            awaited.c.key == _postings.waits_for,
-            awaited.c.state.in_(_OVER),
-        )
-        wanted = (
-            _unfinished(select(_postings.body), connection)
-            .where(_postings.kind.in_([kind.value for kind in kinds]))
-            .where(or_(_postings.reverses.is_(None), settled), or_(_postings.waits_for.is_(None), over))
-            .where(~_has_open_submission())
-            .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
-            .limit(limit)
-        )
+        wanted: dict[str, Any] = {
+            "wanted_connection": connection,
+            "wanted_kinds": [kind.value for kind in kinds],
+            "at_most": limit,
+        }
         if days is not None:
-            wanted = wanted.where(_postings.activity_day.between(*days))
+            wanted |= {"first_day": days[0], "last_day": days[1]}
         with self._database.snapshot() as reading:
-            postings = [decode_posting(body) for body in reading.scalars(wanted)]
+            postings = (decoding or Decoding()).of(reading.scalars(_next_work(days is not None), wanted).all())
             return work_of(reading, connection, postings)
 
     def waiting_on(self, connection: str) -> list[WaitingOn]:
@@ -220,6 +209,34 @@ class LedgerReading:
         with self._database.read() as reading:
             rows = reading.execute(wanted).all()
             return list(_with_documents(reading, rows))
+
+
+@cache
+def _next_work(some_days: bool) -> Select[Any]:
+    """Bodies of the unfinished postings that may be planned now; built once, because every pass of a run asks for them."""
+    reversed_posting, awaited = POSTINGS.alias("reversed_posting"), POSTINGS.alias("awaited")
+    settled = exists().where(
+        reversed_posting.c.connection == _postings.connection,
+        reversed_posting.c.key == _postings.reverses,
+        reversed_posting.c.state.in_([state.value for state in SETTLED]),
+    )
+    over = exists().where(
+        awaited.c.connection == _postings.connection,
+        awaited.c.key == _postings.waits_for,
+        awaited.c.state.in_(_OVER),
+    )
+    wanted = (
+        select(_postings.body)
+        .where(_postings.connection == bindparam("wanted_connection"), POSTING_IS_UNFINISHED)
+        .where(_postings.kind.in_(bindparam("wanted_kinds", expanding=True)))
+        .where(or_(_postings.reverses.is_(None), settled), or_(_postings.waits_for.is_(None), over))
+        .where(~_has_open_submission())
+        .order_by(_postings.booking_date, _postings.occurred_at, _postings.key)
+        .limit(bindparam("at_most", type_=Integer))
+    )
+    if some_days:
+        wanted = wanted.where(_postings.activity_day.between(bindparam("first_day"), bindparam("last_day")))
+    return wanted
 
 
 def _waiting(connection: str, other_key: Column[Any], over: Collection[str]) -> Select[Any]:

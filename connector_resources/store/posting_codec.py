@@ -5,7 +5,7 @@ The same posting always gives the same text. What the text leaves out is empty i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -79,6 +79,21 @@ def decode_posting(text: str) -> Posting:
         waits_for=content.get("waits_for"),
         facts=content.get("facts", {}),
     )
+
+
+class Decoding:
+    """Decodes what is asked for again and again: what was in the last question and is in this one is decoded once.
+
+    A posting is known by its whole text, so that it can never be taken for another one.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, Posting] = {}
+
+    def of(self, texts: Sequence[str]) -> list[Posting]:
+        """The postings of `texts`, in order. Raises `StoreError` as `decode_posting` does."""
+        self._last = {text: self._last.get(text) or decode_posting(text) for text in texts}
+        return [self._last[text] for text in texts]
 
 
 def _money(amount: Money) -> dict[str, Any]:

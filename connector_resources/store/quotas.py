@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 
 from connector_resources.store.engine import AnyRow, Database
 from connector_resources.store.rows import insert_absent
@@ -22,6 +21,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _quotas = QUOTAS.c
+
+# Built once: every call to a remote system passes here, and building a statement takes longer than running it.
+_ROW = select(QUOTAS).where(_quotas.bucket == bindparam("wanted_bucket"))
+_LOCKED_ROW = _ROW.with_for_update()
+_TAKE = (
+    update(QUOTAS)
+    .where(_quotas.bucket == bindparam("wanted_bucket"))
+    .values({name: bindparam(name) for name in ("capacity", "interval_us", "full_at_us")})
+)
+_LOWER = (
+    update(QUOTAS)
+    .where(_quotas.bucket == bindparam("wanted_bucket"))
+    .values({name: bindparam(name) for name in ("full_at_us", "blocked_until_us")})
+)
 
 
 class Quotas:
@@ -42,24 +55,26 @@ class Quotas:
             earliest_us = max(now_us, row.blocked_until_us)
             full_at_us = max(row.full_at_us, earliest_us) + cost * interval_us
             due_us = max(earliest_us, full_at_us - capacity * interval_us)
-            self._write(transaction, bucket, capacity=capacity, interval_us=interval_us, full_at_us=full_at_us)
+            taken = {"capacity": capacity, "interval_us": interval_us, "full_at_us": full_at_us}
+            transaction.execute(_TAKE, {"wanted_bucket": bucket, **taken})
         return timedelta(microseconds=due_us - now_us).total_seconds()
 
     def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None:
         """The server says how many calls are left in its window: our level is lowered to that, never raised.
 
         With none left nobody sends before the window ends. A bucket nobody has taken from yet is left alone unless
-        blocked.
+        blocked. What is known already costs one read: a row only ever rises, so that what it is above it stays above.
         """
+        with self._database.read() as reading:
+            known = reading.execute(_ROW, {"wanted_bucket": bucket}).one_or_none()
+        if known is None and remaining > 0:
+            return
+        if known is not None and self._lowered(known, remaining, reset_in_s) is None:
+            return
         with self._database.write() as transaction:
-            row = self._locked(transaction, bucket, 0, 0)
-            now_us = self._now_us()
-            used = max(0, row.capacity - max(0, remaining))
-            full_at_us = max(row.full_at_us, now_us + used * row.interval_us)
-            blocked_until_us = row.blocked_until_us
-            if remaining <= 0:
-                blocked_until_us = max(blocked_until_us, now_us + _us(timedelta(seconds=reset_in_s)))
-            self._write(transaction, bucket, full_at_us=full_at_us, blocked_until_us=blocked_until_us)
+            lowered = self._lowered(self._locked(transaction, bucket, 0, 0), remaining, reset_in_s)
+            if lowered is not None:
+                transaction.execute(_LOWER, {"wanted_bucket": bucket, **lowered})
 
     def block(self, bucket: str, seconds: float) -> None:
         """The server turned a call away: nobody sends for this long. A longer block that is already known stays."""
@@ -67,7 +82,8 @@ class Quotas:
             self._locked(transaction, bucket, 0, 0)
             until_us = self._now_us() + _us(timedelta(seconds=seconds))
             later = case((_quotas.blocked_until_us > until_us, _quotas.blocked_until_us), else_=until_us)
-            self._write(transaction, bucket, blocked_until_us=later)
+            blocked = update(QUOTAS).where(_quotas.bucket == bucket).values(blocked_until_us=later)
+            transaction.execute(blocked)
 
     def blocked_for(self, bucket: str) -> float:
         """Seconds for which nobody may send, 0 for a bucket that is open or unknown; nothing is reserved."""
@@ -77,8 +93,8 @@ class Quotas:
 
     def _locked(self, transaction: Connection, bucket: str, capacity: int, interval_us: int) -> AnyRow:
         """The bucket's row, full when it is new; other processes wait until the transaction ends."""
-        wanted = select(QUOTAS).where(_quotas.bucket == bucket).with_for_update()
-        row = transaction.execute(wanted).one_or_none()
+        wanted = {"wanted_bucket": bucket}
+        row = transaction.execute(_LOCKED_ROW, wanted).one_or_none()
         if row is None:
             full = {
                 "bucket": bucket,
@@ -88,11 +104,21 @@ class Quotas:
                 "blocked_until_us": 0,
             }
             insert_absent(transaction, QUOTAS, [full], returning="bucket")
-            row = transaction.execute(wanted).one()
+            row = transaction.execute(_LOCKED_ROW, wanted).one()
         return row
 
-    def _write(self, transaction: Connection, bucket: str, **values: Any) -> None:
-        transaction.execute(update(QUOTAS).where(_quotas.bucket == bucket).values(values))
+    def _lowered(self, row: AnyRow, remaining: int, reset_in_s: float) -> dict[str, int] | None:
+        """What the server's word makes of `row`; None when that says nothing new."""
+        now_us = self._now_us()
+        used = max(0, row.capacity - max(0, remaining))
+        # A level that is full by now is full, whatever moment is written down for it.
+        full_at_us = max(row.full_at_us, now_us + used * row.interval_us) if used else row.full_at_us
+        blocked_until_us = row.blocked_until_us
+        if remaining <= 0:
+            blocked_until_us = max(blocked_until_us, now_us + _us(timedelta(seconds=reset_in_s)))
+        if (full_at_us, blocked_until_us) == (row.full_at_us, row.blocked_until_us):
+            return None
+        return {"full_at_us": full_at_us, "blocked_until_us": blocked_until_us}
 
     def _now_us(self) -> int:
         return _us(self._database.now() - _EPOCH)

@@ -9,6 +9,12 @@ from connector_resources.erp.contract import Document
 from connector_resources.store.json_text import dump_json
 from connector_resources.store.states import SubmissionState
 
+#: postings are held with this code when a look-up could not tell.
+CANNOT_TELL = "cannot_tell"
+UNCERTAIN = "it is not certain whether the ERP has this document"
+#: code of a submission that a restored store left to a person, posting by posting.
+PUT_ASIDE = "put_aside"
+
 
 @dataclass(frozen=True, slots=True)
 class SettledPosted:
@@ -53,7 +59,13 @@ class SettledNotSent:
 
 @dataclass(frozen=True, slots=True)
 class SettledAbsent:
-    """A look-up that may be believed did not find it."""
+    """A look-up that may be believed did not find it.
+
+    `put_aside`: a restored store that never sent it cannot tell, and its postings are held one by one: whichever of them a
+    person releases are planned anew, and looked up as what they are then.
+    """
+
+    put_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +133,10 @@ def values_of(settlement: Settlement) -> dict[str, Any]:
             values.update(reason=reason, **({} if attempts is None else {"attempts": attempts}))
         case SettledNotSent(reason=reason):
             values.update(reason=reason)
+        case SettledAbsent(put_aside=True):
+            values.update(code=PUT_ASIDE)
         case SettledParked(instructions=instructions):
-            values.update(code="cannot_tell", reason=instructions)
+            values.update(code=CANNOT_TELL, reason=instructions)
     return values
 
 
@@ -132,6 +146,6 @@ def held_by(settlement: Settlement) -> tuple[str, str, str] | None:
         case SettledRejected(code=code, reason=reason, next_step=next_step):
             return (code, reason, next_step)
         case SettledParked(instructions=instructions):
-            return ("cannot_tell", "it is not certain whether the ERP has this document", instructions)
+            return (CANNOT_TELL, UNCERTAIN, instructions)
         case _:
             return None

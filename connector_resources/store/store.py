@@ -16,12 +16,13 @@ from connector_resources.store.customers import CustomerLinks
 from connector_resources.store.decisions import Decisions
 from connector_resources.store.engine import Database
 from connector_resources.store.entities import Entities
+from connector_resources.store.erasure import Erasure
 from connector_resources.store.inbox import Inbox
 from connector_resources.store.leases import Leases
 from connector_resources.store.ledger import Ledger
 from connector_resources.store.mandate_setups import MandateSetups
 from connector_resources.store.marks import Marks
-from connector_resources.store.migration import migrate
+from connector_resources.store.migration import migrate, schema_of
 from connector_resources.store.quotas import Quotas
 from connector_resources.store.receivables import Receivables
 from connector_resources.store.recurring_charges import RecurringCharges
@@ -57,6 +58,7 @@ class Store:
         self.subscriptions = Subscriptions(database, self.trail)
         self.mandate_setups = MandateSetups(database, self.trail)
         self.marks = Marks(database)
+        self.erasure = Erasure(database, self.trail)
 
     @classmethod
     def open(
@@ -80,6 +82,11 @@ class Store:
         Safe when several processes do it at once, and cheap when nothing is to be done.
         """
         migrate(self.database)
+
+    def schema_version(self) -> str | None:
+        """The version of the tables that are there; None where there are none."""
+        with self.database.read() as reading:
+            return schema_of(reading)
 
     def share_access_of(self, other: Store) -> None:
         """Take credentials, leases and rate limits from `other`, and leave there what becomes of them.

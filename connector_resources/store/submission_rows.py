@@ -65,6 +65,30 @@ def request_columns(planned: PlannedSubmission) -> dict[str, Any]:
     }
 
 
+def claimed_row(
+    submission_id: int, connection: str, system: str, planned: PlannedSubmission, *, fence: int, claimed_at: datetime
+) -> SubmissionRow:
+    """A submission that was just written for the first time: what reading it again would give."""
+    return SubmissionRow(
+        id=submission_id,
+        connection=connection,
+        system=system,
+        planned=planned,
+        sha256=planned.sha256,
+        state=SubmissionState.CLAIMED.value,
+        attempts=1,
+        fence=fence,
+        claimed_at=claimed_at,
+        settled_at=None,
+        job_id="",
+        code="",
+        reason="",
+        next_step="",
+        document=None,
+        verified=False,
+    )
+
+
 def submission_rows(reading: Connection, *conditions: ColumnElement[bool]) -> list[SubmissionRow]:
     """Submissions that fulfil `conditions`, by id."""
     rows = reading.execute(select(SUBMISSIONS).where(*conditions).order_by(SUBMISSIONS.c.id)).all()

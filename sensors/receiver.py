@@ -28,6 +28,8 @@ from connector_resources.store.store import Store
 
 #: 250 events of GoCardless are far below this.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+#: ERPs announce one change at a time; some of their signatures are found by reading the whole body.
+MAX_NOTICE_BYTES = 256 * 1024
 
 log = structlog.get_logger("receiver")
 
@@ -35,7 +37,7 @@ log = structlog.get_logger("receiver")
 def create_receiver(store: Store, connections: Mapping[str, Connection]) -> Starlette:
     """The ASGI application. Routes: `/webhooks/gocardless[/<connection>]`, `/webhooks/erp/<connection>`, `/health`."""
     receiver = _Receiver(store, connections)
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/webhooks/gocardless/{connection}", receiver.gocardless, methods=["POST"]),
             Route("/webhooks/gocardless", receiver.gocardless_app, methods=["POST"]),
@@ -44,6 +46,9 @@ def create_receiver(store: Store, connections: Mapping[str, Connection]) -> Star
         ],
         exception_handlers={WebhookRefused: _refused, ConnectorError: _not_stored, SQLAlchemyError: _not_stored},
     )
+    # A redirect to the address without the slash would repeat the caller's own Host header to it.
+    application.router.redirect_slashes = False
+    return application
 
 
 class _Receiver:
@@ -70,7 +75,7 @@ class _Receiver:
     async def erp(self, request: Request) -> Response:
         """A notification of the ERP: it only makes the next poll happen now; its content is never trusted."""
         connection = self._known(request.path_params["connection"])
-        raw = await _body(request, connection.name)
+        raw = await _body(request, connection.name, MAX_NOTICE_BYTES)
         status = await run_in_threadpool(self._notice_erp, connection, raw, dict(request.headers))
         return Response(status_code=status)
 
@@ -143,8 +148,10 @@ class _Receiver:
         secrets = self._secrets(connection, active or notice.secret_names[:1])
         if not notice.verify(connection.erp, raw, headers, secrets):
             raise WebhookRefused("the ERP notification's signature is wrong", status=401, connection=connection.name)
-        self._store.marks.set(connection.name, ERP_NOTIFIED, notice.identity(raw, headers))
-        log.info("erp notification noted", connection=connection.name)
+        identity = notice.identity(raw, headers)
+        if identity:
+            self._store.marks.set(connection.name, ERP_NOTIFIED, identity)
+            log.info("erp notification noted", connection=connection.name)
         return notice.answered_with
 
 
@@ -171,17 +178,20 @@ def _check_environment(request: Request, connection: Connection) -> None:
         )
 
 
-async def _body(request: Request, connection: str) -> bytes:
-    """The raw body, at most `MAX_BODY_BYTES`, whether its length is declared or it comes in chunks."""
+async def _body(request: Request, connection: str, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The raw body, at most `most_bytes`, whether its length is declared or it comes in chunks."""
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+    if "transfer-encoding" in request.headers and "content-length" in request.headers:
+        # Two lengths: a proxy in front and this server may disagree on where the body ends (RFC 9112, 6.3).
+        raise WebhookRefused("the body has two lengths", status=400, connection=connection)
+    if not (declared.isascii() and declared.isdigit()) or len(declared) > 12 or int(declared) > most_bytes:
         raise WebhookRefused("the body is larger than any webhook", status=413, connection=connection)
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > MAX_BODY_BYTES:
+            if size > most_bytes:
                 raise WebhookRefused("the body is larger than any webhook", status=413, connection=connection)
             parts.append(part)
     except ClientDisconnect as error:

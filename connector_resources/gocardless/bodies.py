@@ -31,6 +31,9 @@ Json = dict[str, Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: minor units, of which a column of 64 bits holds the sum of nine thousand.
+MAX_MINOR = 10**15
+
 
 def _reads(what: str) -> Callable[[Callable[Concatenate[Json, P], T]], Callable[Concatenate[Json, P], T]]:
     """Turns every way a body can be malformed into one `BadAnswer` that names the resource, not its content."""
@@ -78,9 +81,9 @@ def payment_of(body: Json) -> Payment:
     return Payment(
         id=_text(body["id"]),
         created_at=_moment(body["created_at"]),
-        amount=Money(body["amount"], currency),
+        amount=_money(body["amount"], currency),
         status=_text(body["status"]),
-        amount_refunded=Money(body.get("amount_refunded") or 0, currency),
+        amount_refunded=_money(body.get("amount_refunded") or 0, currency),
         charge_date=_day(body.get("charge_date")),
         scheme=body.get("scheme"),
         reference=body.get("reference"),
@@ -129,7 +132,7 @@ def refund_of(body: Json) -> Refund:
     return Refund(
         id=_text(body["id"]),
         created_at=_moment(body["created_at"]),
-        amount=Money(body["amount"], body["currency"]),
+        amount=_money(body["amount"], body["currency"]),
         status=_text(body["status"]),
         reference=body.get("reference"),
         metadata=_metadata(body),
@@ -146,8 +149,8 @@ def payout_of(body: Json) -> Payout:
     return Payout(
         id=_text(body["id"]),
         created_at=_moment(body["created_at"]),
-        amount=Money(body["amount"], currency),
-        deducted_fees=Money(body.get("deducted_fees") or 0, currency),
+        amount=_money(body["amount"], currency),
+        deducted_fees=_money(body.get("deducted_fees") or 0, currency),
         status=_text(body["status"]),
         payout_type=body.get("payout_type") or "merchant",
         reference=body.get("reference"),
@@ -180,7 +183,7 @@ def subscription_of(body: Json) -> Subscription:
     return Subscription(
         id=_text(body["id"]),
         created_at=_moment(body["created_at"]),
-        amount=Money(body["amount"], body["currency"]),
+        amount=_money(body["amount"], body["currency"]),
         status=_text(body["status"]),
         name=body.get("name"),
         interval=body.get("interval"),
@@ -215,6 +218,14 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("a text was expected")
     return value
+
+
+def _money(minor: Any, currency: Any) -> Money:
+    """No column holds more, and no sum of a month either; it is no amount of anybody's."""
+    amount = Money(minor, currency)
+    if abs(amount.minor) > MAX_MINOR:
+        raise ValueError("an amount beyond every amount")
+    return amount
 
 
 def _moment(text: str) -> datetime:
@@ -257,7 +268,7 @@ def _fx(body: Json) -> Fx | None:
         currency=fx["fx_currency"],
         estimated_rate=_optional_decimal(fx.get("estimated_exchange_rate")),
         rate=_optional_decimal(fx.get("exchange_rate")),
-        amount=None if amount is None else Money(amount, fx["fx_currency"]),
+        amount=None if amount is None else _money(amount, fx["fx_currency"]),
     )
 
 

@@ -6,7 +6,7 @@ used before raises `Conflict` with the id of what exists, for the caller to read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ import orjson
 
 from connector_resources.errors import BadAnswer, Conflict, ExpiredAtSource, Uncertain
 from connector_resources.gocardless.errors import conflicting_id
+from connector_resources.transport.answers import is_bounded, is_shallow
 from connector_resources.transport.messages import Request, Response, Transport
 
 Json = dict[str, Any]
@@ -70,7 +71,7 @@ class GoCardlessClient:
         if after is not None:
             params.append(("after", after))
         response = self._transport.send(Request("GET", f"/{resource_type}", params=tuple(params)))
-        body = _json(response, resource_type)
+        body = _json(response, resource_type, fits=lambda value: is_shallow(response.body, value))
         items = body.get(resource_type)
         if not isinstance(items, list):
             raise _bad_answer(resource_type, "no list", response)
@@ -297,8 +298,8 @@ def _write_request(path: str, body: Json, idempotency_key: str) -> Request:
 
 
 def _path(resource_type: str, resource_id: str) -> str:
-    if not resource_id:
-        raise ValueError(f"an id of {resource_type} is needed")
+    if resource_id in ("", ".", ".."):
+        raise ValueError(f"{resource_id!r} is no id of {resource_type}")
     return f"/{resource_type}/{quote(resource_id, safe='')}"
 
 
@@ -316,12 +317,12 @@ def _next_cursor(body: Json, items: Sequence[Json]) -> str | None:
     return last.get("id")
 
 
-def _json(response: Response, what: str) -> Json:
+def _json(response: Response, what: str, *, fits: Callable[[Json], bool] = is_bounded) -> Json:
     try:
         body = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         body = None
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not fits(body):
         raise _bad_answer(what, "no JSON object", response)
     return body
 

@@ -15,9 +15,12 @@ from typing import Any
 import orjson
 
 from connector_resources.errors import WebhookRefused
+from connector_resources.transport.answers import is_bounded
 
 #: 250 events (the most a delivery holds) with all their fields stay far below this.
 MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
+#: events of other centuries are no events, and days near the ends of the calendar cannot be told in every time zone.
+YEARS = range(2000, 2200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +60,28 @@ def parse_webhook(raw: bytes) -> Webhook:
     webhook_id = meta.get("webhook_id") if isinstance(meta, dict) else None
     events = [event for event in body["events"] if _is_event(event)]
     malformed = tuple(event for event in body["events"] if not _is_event(event))
-    return Webhook(webhook_id if isinstance(webhook_id, str) else None, events, malformed)
+    return Webhook(webhook_id if _is_word(webhook_id) else None, events, malformed)
 
 
 def _is_event(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
-        and all(isinstance(entry.get(name), str) and entry[name] for name in ("id", "resource_type", "action"))
+        and all(_is_word(entry.get(name)) and entry[name] for name in ("id", "resource_type", "action"))
         and isinstance(entry.get("links") or {}, dict)
+        and all(link is None or _is_word(link) for link in (entry.get("links") or {}).values())
         and _is_moment(entry.get("created_at"))
+        and is_bounded(entry)
     )
+
+
+def _is_word(text: Any) -> bool:
+    """Whether it is text that every database keeps: PostgreSQL refuses the character NUL."""
+    return isinstance(text, str) and "\0" not in text
 
 
 def _is_moment(text: Any) -> bool:
     try:
-        return isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return False
+    return moment is not None and moment.tzinfo is not None and moment.year in YEARS

@@ -153,12 +153,20 @@ def revoke(client: OAuthClient, transport: Transport, token: str, hint: str, *, 
 def explain_oauth(response: Response) -> tuple[str, str]:
     """The `error` and `error_description` of RFC 6749, 5.2, for the transport of a token endpoint."""
     try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
+        body = response.json()
+    except ValueError:
         return "", ""
     if not isinstance(body, dict):
         return "", ""
     return str(body.get("error", ""))[:80], str(body.get("error_description", ""))
+
+
+def reply_text(reply: Response) -> str:
+    """The body of a token reply for the library to read, after it was read within bounds: the library knows none.
+
+    Raises `ValueError` when it is not JSON within bounds.
+    """
+    return json.dumps(reply.json(), default=int)
 
 
 def token_request_error(error: RemoteError, *, connection: str) -> Exception:
@@ -215,7 +223,7 @@ def _parsed(
     web: WebApplicationClient, reply: Response, now: datetime, replaces: TokenPair | None, connection: str
 ) -> tuple[TokenPair, dict[str, Any]]:
     try:
-        fields = dict(web.parse_request_body_response(reply.body.decode("utf-8", "replace")))
+        fields = dict(web.parse_request_body_response(reply_text(reply)))
         return TokenPair.from_reply(fields, now, replaces), fields
     except (OAuth2Error, ValueError, TypeError, AttributeError):
         problem = TokenReplyLost("The token endpoint's answer could not be understood.", connection=connection)

@@ -6,6 +6,10 @@ means, and whether to send again, is decided in `http_transport`.
 
 from __future__ import annotations
 
+import http.client
+import io
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +27,15 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from connector_resources.transport.messages import Response
 
 CHUNK_BYTES = 65_536
+#: what ends a header, or the text of one, for some reader on the way.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one call: seconds to connect, seconds between two bytes, seconds in all, bytes of the (unpacked) body.
 
-    `total_s` is looked at while the body arrives.
+    `total_s` covers the answer from its first byte on, however it trickles: status line, headers and body.
     """
 
     connect_s: float = 5.0
@@ -90,6 +96,10 @@ class Exchange:
         """A complete answer of any status. Raises `Unanswered`."""
         started = self._monotonic()
         _progress.departed = False
+        until = started + max(self._limits.total_s, read_s or 0)
+        _progress.left_s = lambda: until - self._monotonic()
+        if any(_CONTROL.search(value) for value in headers.values()):
+            raise Unanswered(Loss.UNSENDABLE, "a header holds control characters")
         try:
             prepared = self._session.prepare_request(
                 requests.Request(method, url, headers=dict(headers), params=list(params), data=body)
@@ -155,17 +165,57 @@ class Exchange:
         self._session.close()
 
 
-#: per thread: whether a byte of the request now under way was handed to the socket.
+#: per thread, of the request now under way: whether a byte was handed to the socket, and how many seconds are left.
 _progress = threading.local()
 
 
+class _Timely(io.RawIOBase):
+    """Reads from a socket, each time for as long as is left of the whole answer at most."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, left_s: Callable[[], float]) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._left_s = left_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._left_s()
+        if left_s <= 0:
+            raise TimeoutError("the answer took too long in all")
+        usual_s = self._sock.gettimeout()
+        self._sock.settimeout(left_s if usual_s is None else min(usual_s, left_s))
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            if self._sock.fileno() >= 0:
+                self._sock.settimeout(usual_s)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """Status line, headers and body within the time of the whole answer; the standard library only bounds each wait."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Timely(self.fp.detach(), sock, _progress.left_s))
+
+
 class _Http(HTTPConnection):
+    response_class = _Answer
+
     def send(self, data: Any) -> None:
         _depart(self)
         super().send(data)
 
 
 class _Https(HTTPSConnection):
+    response_class = _Answer
+
     def send(self, data: Any) -> None:
         _depart(self)
         super().send(data)

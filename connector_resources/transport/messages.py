@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Protocol
+
+from connector_resources.transport.answers import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Response:
     elapsed_s: float = 0.0
 
     def json(self) -> Any:
-        """The body as JSON, fractional numbers as exact `Decimal`. Raises `ValueError` when it is not JSON."""
-        return json.loads(self.body, parse_float=Decimal)
+        """The body as JSON, fractional numbers as exact `Decimal`. Raises `ValueError`: see `answers.read_json`."""
+        return read_json(self.body)
 
 
 class Transport(Protocol):

@@ -10,6 +10,8 @@ from typing import Any
 
 from connector_resources.transport.redaction import register_secret
 
+LONGEST_LIFE_S = 100 * 366 * 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
@@ -31,7 +33,7 @@ class TokenPair:
     def from_reply(cls, fields: Mapping[str, Any], now: datetime, replaces: TokenPair | None = None) -> TokenPair:
         """From a token endpoint's parsed reply. The old refresh token stays valid when the reply names no new one.
 
-        Raises `ValueError` or `TypeError` when the reply is not a token reply.
+        Raises `ValueError` or `TypeError` when the reply is not a token reply, or names a life beyond a hundred years.
         """
         expires_in = fields.get("expires_in")
         access_token = fields.get("access_token")
@@ -41,7 +43,7 @@ class TokenPair:
             access_token=access_token,
             obtained_at=now,
             granted_at=replaces.granted_at if replaces else now,
-            expires_at=now + timedelta(seconds=int(expires_in)) if expires_in else None,
+            expires_at=now + timedelta(seconds=_life_s(expires_in)) if expires_in else None,
             refresh_token=str(fields.get("refresh_token") or (replaces.refresh_token if replaces else "")),
         )
         pair.register()
@@ -106,3 +108,10 @@ class TokenPair:
 
 def _written(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def _life_s(expires_in: Any) -> int:
+    life_s = int(expires_in)
+    if not 0 <= life_s <= LONGEST_LIFE_S:
+        raise ValueError("the reply names an absurd life of the token")
+    return life_s

@@ -27,7 +27,13 @@ from connector_resources.errors import (
     TokenRefused,
     TokenReplyLost,
 )
-from connector_resources.transport.authorization_code import FORM, OAuthClient, refresh, token_request_error
+from connector_resources.transport.authorization_code import (
+    FORM,
+    OAuthClient,
+    refresh,
+    reply_text,
+    token_request_error,
+)
 from connector_resources.transport.messages import Request, Transport
 from connector_resources.transport.redaction import register_secret
 from connector_resources.transport.token_pair import TokenPair
@@ -169,7 +175,7 @@ class ClientCredentialsTokens:
         request = Request("POST", self._token_url, headers=headers, body=body.encode(), content_type=FORM)
         try:
             reply = self._transport.send(request)
-            return TokenPair.from_reply(backend.parse_request_body_response(reply.body.decode()), self._now())
+            return TokenPair.from_reply(backend.parse_request_body_response(reply_text(reply)), self._now())
         except RemoteError as error:
             failure = token_request_error(error, connection=self._connection)
         except (OAuth2Error, ValueError, TypeError, AttributeError):

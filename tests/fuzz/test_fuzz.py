@@ -1,0 +1,96 @@
+"""Some thousand inputs of the fuzz campaign, inputs drawn by Hypothesis, and proof that a weakness would be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sensors.receiver
+from tests.fuzz.campaign import run
+from tests.fuzz.mutation import BODY, SEEDS, make, request
+from tests.fuzz.receiver_in_process import InProcess, receiver_in_process, signature
+from tests.fuzz.targets import PURE, raw_http, signature_header, signed_body, webhook_body
+
+LETTERS = st.text(st.characters(codec="latin-1"), max_size=80)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+    with receiver_in_process(tmp_path_factory.mktemp("fuzz") / "home") as opened:
+        yield opened
+
+
+def test_some_thousand_inputs_find_no_weakness() -> None:
+    outcome = run(3000, tell=lambda _line: None)
+    assert outcome.failures == []
+    assert outcome.total >= 2900
+
+
+def test_the_seeds_reach_the_store_and_every_refusal(receiver: InProcess) -> None:
+    good = request(BODY, b"Webhook-Signature: " + signature(BODY))
+    statuses = {receiver.feed(seed)[9:12] for seed in SEEDS["raw http"]}
+    assert {b"204", b"200", b"401", b"403", b"404"} <= statuses
+    assert receiver.feed(good).startswith(b"HTTP/1.1 204 ")
+    assert receiver.new_rows()[-1] == BODY
+
+
+def test_the_same_number_gives_the_same_input() -> None:
+    assert [make("raw http", number) for number in range(50)] == [make("raw http", number) for number in range(50)]
+
+
+@settings(max_examples=100)
+@given(st.one_of(LETTERS.map(lambda text: text.encode("latin-1")), st.binary(max_size=80)))
+def test_no_header_is_a_signature_but_the_right_one(header: bytes) -> None:
+    signature_header(header)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+)
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": JSON, "created_at": st.datetimes().map(lambda at: f"{at.isoformat()}+14:00") | JSON, "resource_type": JSON,
+        "action": st.text(max_size=5) | JSON, "links": st.dictionaries(st.sampled_from(["payment", "payout"]), JSON) | JSON,
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(st.lists(EVENTS | JSON, max_size=4))
+def test_no_list_of_anything_breaks_a_webhook(entries: list[Any]) -> None:
+    import json
+
+    webhook_body(json.dumps({"events": entries}).encode())
+
+
+def test_a_receiver_that_forgets_to_check_is_found_out(receiver: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors.receiver, "verify_signature", lambda _raw, _header, _secrets: True)
+    with pytest.raises(AssertionError, match="nobody signed"):
+        raw_http(receiver)(request(BODY, b"Webhook-Signature: " + b"0" * 64))
+
+
+def test_a_receiver_that_breaks_is_found_out(receiver: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_raw: bytes) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(sensors.receiver, "parse_webhook", breaks)
+    with pytest.raises(AssertionError):
+        signed_body(receiver)(BODY)
+    receiver.crashes.texts.clear()
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_every_seed_of_a_parser_passes(name: str) -> None:
+    for seed in SEEDS[name]:
+        PURE[name](seed)
+
+
+def test_a_string_that_never_ends_costs_no_more_than_its_length() -> None:
+    PURE["erp notification"](b'{"Content":' + b'"\\"' * 80_000)
+    PURE["erp notification"](b'"\\' * 120_000)

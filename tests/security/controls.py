@@ -1,0 +1,240 @@
+"""Every control of docs/security.md: what it is, where it lives, how to switch it off, and the test that then fails.
+
+`mutations` switches them off one at a time. A control is switched off by replacing one attribute of the running program in
+the process of its test; nothing is written to a source file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECEIVER = "tests/sensors/test_receiver.py"
+DOOR = "tests/sensors/test_front_door.py"
+TRANSPORT = "tests/security/test_hostile_transport.py"
+LEDGERS = "tests/security/test_hostile_ledgers.py"
+TLS = "tests/security/test_tls.py"
+VAULT = "tests/connector_resources/store/test_store_vault.py"
+CONSENT = "tests/connector_resources/transport/test_authorization_code.py"
+TRAIL = "tests/connector_resources/store/test_store_trail.py"
+FUZZ = "tests/fuzz/test_fuzz.py"
+ERASURE = "tests/security/test_erasure.py"
+HOSTILE = "test_every_hostile_answer_is_bounded_and_says_whether_the_request_may_be_repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control. `off` is Python that switches it off, run before the tests are collected, with `module` imported as `m`.
+
+    `test` is a node of pytest, file and name, that passes with the control and fails without it.
+    """
+
+    name: str
+    module: str
+    off: str
+    test: str
+
+
+CONTROLS = (
+    Control(
+        "A webhook is stored only with a signature that fits",
+        "sensors.receiver",
+        "m.verify_signature = lambda raw, header, secrets: True",
+        f"{RECEIVER}::test_a_changed_body_does_not_fit_its_signature",
+    ),
+    Control(
+        "Signatures are compared in constant time",
+        "connector_resources.gocardless.webhook",
+        "m.hmac.compare_digest = lambda a, b: a == b",
+        "tests/security/test_constant_time.py::test_a_signature_is_compared_in_constant_time_with_every_secret",
+    ),
+    Control(
+        "An empty secret signs nothing",
+        "connector_resources.gocardless.webhook",
+        "def fits(raw, header, secrets):\n"
+        "    return header is not None and header.isascii() and any(\n"
+        "        m.hmac.compare_digest(m.hmac.digest(s.encode(), raw, 'sha256').hex(), header) for s in secrets)\n"
+        "m.verify_signature = fits",
+        f"{FUZZ}::test_no_header_is_a_signature_but_the_right_one",
+    ),
+    Control(
+        "A signature that is no ASCII is refused cleanly",
+        "connector_resources.gocardless.webhook",
+        "def fits(raw, header, secrets):\n"
+        "    return header is not None and any(\n"
+        "        m.hmac.compare_digest(m.hmac.digest(s.encode(), raw, 'sha256').hex(), header) for s in secrets)\n"
+        "import sensors.receiver\n"
+        "sensors.receiver.verify_signature = fits",
+        f"{DOOR}::test_a_malformed_signature_is_refused_cleanly",
+    ),
+    Control(
+        "A webhook of the other environment is refused",
+        "sensors.receiver",
+        "m._check_environment = lambda request, connection: None",
+        f"{RECEIVER}::test_a_live_webhook_for_a_sandbox_connection_is_forbidden",
+    ),
+    Control(
+        "One connection's secret opens no other",
+        "sensors.receiver",
+        "def every(self, connection, names):\n"
+        "    vault = self._store.vault\n"
+        "    return [vault.read(i.connection, i.name) for i in vault.names() if 'webhook' in i.name]\n"
+        "m._Receiver._secrets = every",
+        f"{RECEIVER}::test_one_connections_secret_opens_no_other",
+    ),
+    Control(
+        "Bodies of webhooks are limited, also in chunks",
+        "sensors.receiver",
+        "async def whole(request, connection, most_bytes=0):\n    return await request.body()\nm._body = whole",
+        f"{RECEIVER}::test_a_body_that_grows_too_large_in_chunks_is_cut_off",
+    ),
+    Control(
+        "A request with two lengths is refused",
+        "sensors.receiver",
+        "async def whole(request, connection, most_bytes=0):\n    return await request.body()\nm._body = whole",
+        f"{DOOR}::test_what_is_no_webhook_is_refused_without_a_word",
+    ),
+    Control(
+        "Slow callers are cut off",
+        "sensors.front_door",
+        "m._GuardedProtocol._cut = lambda self: None",
+        f"{DOOR}::test_a_caller_who_stops_talking_is_cut_off",
+    ),
+    Control(
+        "Connections are limited",
+        "sensors.front_door",
+        "m._GuardedProtocol._cut = lambda self: None",
+        f"{DOOR}::test_connections_beyond_the_limit_are_cut_and_those_within_are_served",
+    ),
+    Control(
+        "Entries of a webhook that no database could keep are no events",
+        "connector_resources.gocardless.webhook",
+        "m._is_moment = lambda text: isinstance(text, str)",
+        f"{FUZZ}::test_every_seed_of_a_parser_passes[webhook body]",
+    ),
+    Control(
+        "A body without a signature costs no more than its length",
+        "connector_resources.erp.exact_online.webhook",
+        'import re\nm._TOKEN = re.compile(rb\'"(?:[^"\\\\]|\\\\.)*"|[{}\\[\\],]\')',
+        f"{FUZZ}::test_a_string_that_never_ends_costs_no_more_than_its_length",
+    ),
+    Control(
+        "A sealed value is bound to its connection and name",
+        "connector_resources.store.vault",
+        "m._associated = lambda connection, name: b''",
+        f"{VAULT}::test_a_value_moved_to_another_row_does_not_open",
+    ),
+    Control(
+        "A key file that others may read is refused",
+        "connector_resources.store.vault_key",
+        "m.stat.S_IRWXG = m.stat.S_IRWXO = 0",
+        f"{VAULT}::test_a_key_file_open_to_others_is_refused",
+    ),
+    Control(
+        "A consent takes only the redirect with its own state",
+        "connector_resources.transport.authorization_code",
+        "class yes:\n    compare_digest = staticmethod(lambda a, b: True)\nm.hmac = yes",
+        f"{CONSENT}::test_the_code_is_taken_only_from_its_own_consent",
+    ),
+    Control(
+        "Certificates are always checked",
+        "connector_resources.transport.exchange",
+        "made = m.Exchange.__init__\n"
+        "def init(self, *a, **k):\n    made(self, *a, **k)\n    self._verify = False\n"
+        "m.Exchange.__init__ = init",
+        f"{TLS}::test_a_private_ca_is_believed_only_where_it_is_named",
+    ),
+    Control(
+        "Plain http only to this machine",
+        "connector_resources.transport.addresses",
+        "m._is_protected = lambda parts: True",
+        f"{TLS}::test_what_is_not_https_is_refused_unless_it_stays_on_this_machine",
+    ),
+    Control(
+        "The environment changes no check of certificates",
+        "connector_resources.transport.exchange",
+        "made = m.Exchange.__init__\n"
+        "import os\n"
+        "def init(self, *a, **k):\n    made(self, *a, **k)\n"
+        "    self._verify = os.environ.get('REQUESTS_CA_BUNDLE') or self._verify\n"
+        "m.Exchange.__init__ = init",
+        f"{TLS}::test_the_environment_switches_no_check_off",
+    ),
+    Control(
+        "Credentials go to trusted hosts only",
+        "connector_resources.transport.addresses",
+        "m.Addresses.resolve = lambda self, url: self._base + url if url.startswith('/') else url",
+        f"{LEDGERS}::test_a_next_link_to_another_host_takes_no_credential_there",
+    ),
+    Control(
+        "No redirect is followed",
+        "connector_resources.transport.exchange",
+        "sent = m.requests.Session.send\n"
+        "m.requests.Session.send = lambda self, p, **k: sent(self, p, **{**k, 'allow_redirects': True})",
+        f"{TRANSPORT}::test_no_redirect_is_followed",
+    ),
+    Control(
+        "Answers are limited in size, unpacked",
+        "connector_resources.transport.exchange",
+        "made = m.Exchange.__init__\n"
+        "def init(self, limits, **k):\n"
+        "    import dataclasses\n"
+        "    made(self, dataclasses.replace(limits, body_bytes=10**12), **k)\n"
+        "m.Exchange.__init__ = init",
+        f"{TRANSPORT}::{HOSTILE}[read-a decompression bomb]",
+    ),
+    Control(
+        "Answers are limited in time as a whole",
+        "connector_resources.transport.exchange",
+        "import http.client\nm._Http.response_class = http.client.HTTPResponse",
+        f"{TRANSPORT}::{HOSTILE}[read-endless informational answers]",
+    ),
+    Control(
+        "No value becomes a header of its own",
+        "connector_resources.transport.exchange",
+        "import re\nm._CONTROL = re.compile('(?!)')",
+        f"{TRANSPORT}::test_no_value_becomes_a_header_of_its_own",
+    ),
+    Control(
+        "Cookies of an answer are not sent back",
+        "connector_resources.transport.exchange",
+        "m.DefaultCookiePolicy = lambda allowed_domains: __import__('http.cookiejar').cookiejar.DefaultCookiePolicy()",
+        f"{TRANSPORT}::test_an_answers_cookies_are_not_sent_back",
+    ),
+    Control(
+        "JSON of remote systems is read within bounds",
+        "connector_resources.transport.messages",
+        "import json\nm.read_json = json.loads",
+        f"{LEDGERS}::test_an_answer_that_is_nonsense_ends_in_an_error_of_ours",
+    ),
+    Control(
+        "XML of remote systems defines no entities",
+        "connector_resources.transport.answers",
+        "m.read_xml = lambda body: m.etree.fromstring(body, m.etree.XMLParser(resolve_entities=True))\n"
+        "import tests.fuzz.targets as t\nt.read_xml = m.read_xml",
+        f"{FUZZ}::test_every_seed_of_a_parser_passes[remote xml]",
+    ),
+    Control(
+        "Secrets and account numbers are removed from messages",
+        "connector_resources.transport.http_transport",
+        "m.redact = lambda text: text",
+        f"{TRANSPORT}::test_an_error_of_the_other_side_is_shown_in_part_and_without_what_is_secret",
+    ),
+    Control(
+        "A customer can be forgotten in every byte of the store",
+        "connector_resources.store.erasure",
+        "m._replace_in_submissions = lambda *a: 0",
+        f"{ERASURE}::test_nothing_of_a_forgotten_customer_is_left_in_any_byte_and_the_trail_verifies[datev]",
+    ),
+    Control(
+        "A customer with open postings is not forgotten",
+        "connector_resources.store.erasure",
+        "m._refuse_open = lambda *a: None",
+        f"{ERASURE}::test_a_customer_with_open_postings_is_not_forgotten",
+    ),
+    Control(
+        "Each row of the trail is bound to the one before it",
+        "connector_resources.store.trail",
+        "m._verify = lambda rows, head, anchor, first=1: m.TrailReport(True, 1, 'x')",
+        f"{TRAIL}::test_a_removed_row_is_found",
+    ),
+)

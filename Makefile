@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test deep explore faults load check lock clean
+.PHONY: demo test test-ui deep explore faults kills load deployment fuzz controls leaks audit overhead check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
@@ -21,14 +21,51 @@ explore: $(STAMP)
 	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile explore -m hypothesis
 
 # Random schedules of crashes, faults and disorder against every ledger: SCHEDULES= of them each, from seed FIRST=.
-SCHEDULES ?= 500
+SCHEDULES ?= 2000
 FIRST ?= 0
 faults: $(STAMP)
-	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST)
+	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST) $(if $(ERP),--erp $(ERP))
+
+# Real processes and kill -9: KILLS= of them for each ledger.
+KILLS ?= 100
+kills: $(STAMP)
+	$(BIN)/python -m tests.kills --kills $(KILLS)
+
+# The Dagster UI in a real browser: minutes. PICTURES=docs/images also renews the pictures of the docs.
+test-ui: $(STAMP)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium; } \
+	  || { echo "Chromium is needed: install your distribution's package chromium, then make test-ui"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ui.txt
+	$(BIN)/pytest tests/ui -m ui $(if $(PICTURES),--screenshots $(PICTURES))
 
 # Load that takes minutes: the budgets of very large days.
 load: $(STAMP)
 	$(BIN)/pytest -m load
+
+# Every process of a deployment on PostgreSQL, and a day of business through them.
+deployment: $(STAMP)
+	$(BIN)/pytest tests/deploy -m deployment
+
+# Random and mutated input for everything that strangers can reach; GUIDED=1 by coverage, which needs requirements/fuzz.txt.
+INPUTS ?= 1000000
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(if $(GUIDED),--guided)
+
+# Switches every control of docs/security.md off, one by one: its test must notice.
+controls: $(STAMP)
+	$(BIN)/python -m tests.security.mutations
+
+# Planted secrets, searched for in every byte that is written; and what is left of a customer who is forgotten.
+leaks: $(STAMP)
+	$(BIN)/pytest -m "load or not load" tests/security/test_leaks.py tests/security/test_erasure.py
+
+# What is installed against what is locked, and a list of it for auditors.
+audit: $(STAMP)
+	$(BIN)/python requirements/audit.py --sbom sbom.json
+
+# What exactly-once costs, against a loop that only sends.
+overhead: $(STAMP)
+	$(BIN)/python -m benchmarks.protocol_overhead --postgres --write docs/benchmarks
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -49,6 +86,8 @@ LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-stri
 lock:
 	$(LOCK) requirements/base.in --output-file requirements/base.txt
 	$(LOCK) requirements/base.in requirements/dev.in --output-file requirements/dev.txt
+	$(LOCK) requirements/ui.in --output-file requirements/ui.txt
+	$(LOCK) requirements/fuzz.in --output-file requirements/fuzz.txt
 
 clean:
-	rm -rf $(VENV) demo_home
+	rm -rf $(VENV) .bench demo_home sbom.json

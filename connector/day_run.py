@@ -13,6 +13,7 @@ from connector_assets.factory import connection_definitions
 from connector_assets.names import day_job_name
 from connector_assets.partitions import READ_NEW, READ_TAG
 from connector_resources.connections.model import Connection
+from connector_resources.errors import ConfigurationError
 from connector_resources.settings import Settings
 
 
@@ -34,7 +35,10 @@ def run_days(
     new_only: bool = False,
     instance: dg.DagsterInstance | None = None,
 ) -> DayRun:
-    """Execute the day job for the days; one run for the whole range. Uses `DAGSTER_HOME` when it is set."""
+    """Execute the day job for the days; one run for the whole range. Uses `DAGSTER_HOME` when it is set.
+
+    Raises `ConfigurationError` when that is no directory.
+    """
     definitions = connection_definitions(connection).as_definitions()
     job = definitions.resolve_job_def(day_job_name(connection.name))
     tags = {READ_TAG: READ_NEW} if new_only else {}
@@ -71,9 +75,18 @@ def _sentence(event: dg.DagsterEvent) -> str:
 
 @contextmanager
 def _open_instance(given: dg.DagsterInstance | None) -> Iterator[dg.DagsterInstance]:
-    """The caller's instance, left open; else that of `DAGSTER_HOME`; else one that is forgotten afterwards."""
+    """The caller's instance, left open; else that of `DAGSTER_HOME`; else one that is forgotten afterwards.
+
+    Raises `ConfigurationError` when `DAGSTER_HOME` names no directory.
+    """
     if given is not None:
         yield given
         return
-    with dg.DagsterInstance.get() if Settings().dagster_home else dg.DagsterInstance.ephemeral() as opened:
+    home = Settings().dagster_home
+    if home is not None and not (home.is_absolute() and home.is_dir()):
+        raise ConfigurationError(
+            f"DAGSTER_HOME is {home}, which is no directory with an absolute path.",
+            next_step=f"mkdir -p {home.absolute()} and export it so, or unset DAGSTER_HOME to keep no runs",
+        )
+    with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as opened:
         yield opened

@@ -6,10 +6,11 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Self
 
-from connector_resources.clock import Clock, clock_of, utc_now
-from connector_resources.connections.load import find_connection, load_connections
+from connector_resources.clock import Clock, clock_of, sleep_of, utc_now
+from connector_resources.connections.load import BrokenFile, broken_files_error, find_connection, read_connections
 from connector_resources.connections.model import Connection
 from connector_resources.erp.building import BuildContext
 from connector_resources.erp.contract import ErpConnector
@@ -27,7 +28,10 @@ from connector_resources.transport.http_transport import CallCounter
 
 @dataclass(slots=True)
 class Runtime:
-    """Settings, store and connections of this process. Use it as a context manager, or `close` it."""
+    """Settings, store and connections of this process. Use it as a context manager, or `close` it.
+
+    `broken` are the files whose connections are not among `connections`; the others go on without them.
+    """
 
     settings: Settings
     store: Store
@@ -36,25 +40,33 @@ class Runtime:
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     counter: CallCounter = field(default_factory=CallCounter)
+    broken: tuple[BrokenFile, ...] = ()
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, clock: Clock | None = None) -> Self:
         """Open the store (migrating it if needed) and read every connection file. The clock is that of the settings.
 
-        Raises `BrokenConnectionFile`, `VaultKeyError`, `ConfigurationError`.
+        Raises `VaultKeyError`, `ConfigurationError`; with a sandbox clock, which is for connections to stand-ins alone, also
+        `BrokenConnectionFile`, because of a broken file nobody knows what it reaches.
         """
         settings = settings or Settings()
         settings.root.mkdir(parents=True, exist_ok=True)
-        connections = load_connections(settings.connections_dir, settings.components_dir)
+        files = read_connections(settings.connections_dir, settings.components_dir)
+        if files.broken and settings.sandbox_clock is not None:
+            raise broken_files_error(files.broken)
         vault_key = load_vault_key(settings)
-        clock = clock or clock_of(settings.sandbox_clock, connections)
+        sleep: Callable[[float], None] = time.sleep
+        if clock is None:
+            clock = clock_of(settings.sandbox_clock, files.connections)
+            # A clock that is passed in may stand still; that of the stand-ins goes on, and is waited by.
+            sleep = sleep_of(clock)
         store = Store.open(settings.store_url, clock=clock, vault_key=vault_key)
         store.migrate()
-        return cls(settings, store, vault_key, connections, clock)
+        return cls(settings, store, vault_key, files.connections, clock, sleep, broken=files.broken)
 
     def connection(self, name: str) -> Connection:
-        """Raises `UnknownConnection`."""
-        return find_connection(self.connections, name)
+        """Raises `UnknownConnection`, or `BrokenConnectionFile` when its file is one of the broken ones."""
+        return find_connection(self.connections, name, self.broken)
 
     @contextlib.contextmanager
     def gocardless(self, connection: Connection) -> Iterator[GoCardlessClient]:
@@ -85,7 +97,8 @@ class Runtime:
 
     def planner(self, connection: Connection, *, record: bool = True) -> Planner:
         invoicing = connection.subscriptions.sales_invoices.policy
-        return Planner(self.store, connection.book_settings, record=record, invoicing=invoicing)
+        late_by = timedelta(minutes=connection.polling.overlap_minutes)
+        return Planner(self.store, connection.book_settings, record=record, invoicing=invoicing, late_by=late_by)
 
     def protocol(self, connection: Connection, connector: ErpConnector) -> PostingProtocol:
         return PostingProtocol(self.store, connector, connection.name, Surroundings(self.sleep))
@@ -108,4 +121,5 @@ class Runtime:
             clock=self.clock,
             sleep=self.sleep,
             counter=self.counter,
+            ca_file=connection.ca_file,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +34,20 @@ class Settings(BaseSettings):
         description="File that says by how many seconds the clock stands ahead of the machine's; kept by stand-ins that let "
         "a month pass in minutes. Refused unless every connection reaches nothing but stand-ins on this machine.",
     )
+    ui_url: str | None = Field(
+        default=None,
+        description="Address at which people open Dagster, such as https://dagster.example; alerts link to runs there.",
+    )
+    smtp_host: str | None = Field(default=None, description="Mail server that takes alerts; without it none is mailed.")
+    smtp_port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How mail is encrypted: starttls, tls; none is for this machine only."
+    )
+    smtp_user: str | None = Field(
+        default=None,
+        description="Log-in name at the mail server; the password is in the vault (`alerts.smtp_password`).",
+    )
+    mail_from: str | None = Field(default=None, description="Sender of alerts.")
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @property

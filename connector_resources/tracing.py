@@ -104,7 +104,7 @@ def trace_id(store: Store, connection: str, identifier: str) -> Trace:
                 s.planned.reference,
                 s.planned.step,
                 f"{s.planned.method} {s.planned.path}",
-                s.planned.sha256,
+                s.sha256,
                 s.state,
                 s.attempts,
             )

@@ -1,12 +1,13 @@
 """Writes the reference pages of this folder from the code they describe: settings, environment variables, commands.
 
-`python docs/generate_reference.py` writes `connection-file.md`, `environment.md` and `commands.md`. A test makes the same
-pages and compares them, so that a page cannot fall behind the code. It describes nothing of its own: every sentence in a
-table is the description of a field or the help of a command.
+`python docs/generate_reference.py` writes `connection-file.md`, `connection.schema.json`, `environment.md` and
+`commands.md`. A test makes the same pages and compares them, so that a page cannot fall behind the code. It describes nothing
+of its own: every sentence in a table is the description of a field or the help of a command.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 
 from connector.cli import main
 from connector_resources.connections.model import Connection
+from connector_resources.connections.schema import connection_schema
 from connector_resources.erp.registry import ERPS
 from connector_resources.settings import Settings
 
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
     return {
         "connection-file.md": connection_file_page(),
+        "connection.schema.json": json.dumps(connection_schema(), indent=1) + "\n",
         "environment.md": environment_page(),
         "commands.md": commands_page(),
     }
@@ -229,8 +232,13 @@ def _cell(text: str) -> str:
 CONNECTION_INTRO = """# What can be set in a connection file?
 
 One file is one connection: one GoCardless organisation tied to one ERP company. It lies in
-`CONNECTOR_HOME/connections/NAME.yaml`; `connector init` writes a first one. A misspelt setting is an error, not ignored;
-every problem of every file is reported at once, with file, line and field.
+`CONNECTOR_HOME/connections/NAME.yaml`; `connector init` asks for what it needs and writes it, every further setting as a
+comment. A misspelt setting is an error, not ignored; every problem of every file is reported at once, with file, line and
+field. A broken file stops its own connection; the others go on, and Dagster shows the broken one as an asset that says why.
+
+Editors that know JSON Schema complete and check the file: its first line names
+[connection.schema.json](connection.schema.json), of which `connector init` keeps a copy beside the files and which
+`connector schema` prints. What concerns several settings at once is checked when the file is read.
 
 No secret stands in the file. A setting that needs one holds the *vault name* under which `connector credentials set` stored
 it; most have a default and need not be written.

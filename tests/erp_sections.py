@@ -55,6 +55,8 @@ def datev_section(address: str) -> dict[str, Any]:
             "userinfo": f"{address}/userinfo",
             "clients": f"{address}/{clients}",
             "extf_files": f"{address}/{files}",
+            "documents": f"{address}/accounting-documents/platform/v2",
+            "dxso_jobs": f"{address}/accounting-dxso-jobs/platform/v2",
         },
     }
 

@@ -124,7 +124,7 @@ class Sage300Books:
 
     def documents(self) -> Documents:
         """Entry by entry, because after a refusal other postings may share a batch than at first. Batches that Sage made are left
-        out, and those that a refusal emptied."""
+        out, those that a refusal emptied, and entries in error, which stand in a batch of errors once more."""
         with self.company.lock:
             tables = self.company.tables
             found: Counter[tuple[Any, ...]] = Counter(
@@ -132,18 +132,21 @@ class Sage300Books:
                 for row in tables["ARReceiptAndAdjustmentBatches"]
                 if row["BatchStatus"] != "Deleted"
                 for x in row["ReceiptsAdjustments"]
+                if not x["ErrorBatch"]
             )
             found.update(
                 (x["DocumentType"], x["DocumentNumber"], x["CustomerNumber"], x["DocumentTotalIncludingTax"])
                 for row in tables["ARInvoiceBatches"]
                 if row["BatchStatus"] != "Deleted" and row["Description"].startswith("GC ")
                 for x in row["Invoices"]
+                if not x["ErrorBatch"]
             )
             found.update(
                 ("Refund", x["DocumentNumber"], x["CustomerNumber"], x["CashAmountPayment"])
                 for row in tables["ARRefundBatches"]
                 if row["BatchStatus"] != "Deleted"
                 for x in row["RefundEntries"]
+                if not x["ErrorBatch"]
             )
             found.update(
                 (
@@ -157,6 +160,7 @@ class Sage300Books:
                 for row in tables["GLJournalBatches"]
                 if row["Status"] != "Deleted" and row["Description"].startswith("GC ")
                 for x in row["JournalHeaders"]
+                if not x["ErrorBatch"]
                 for line in x["JournalDetails"]
             )
             found.update(

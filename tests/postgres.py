@@ -49,6 +49,13 @@ class PostgresServer:
                 connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
             connection.execute(text("SELECT pg_reload_conf()"))
 
+    def remember_durability(self) -> None:
+        """Commits wait for the disk again, as they do where books are kept: for measurements."""
+        with self._admin.connect() as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(text(f"ALTER SYSTEM RESET {setting}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+
     def close(self) -> None:
         self._admin.dispose()
 

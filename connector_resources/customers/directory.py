@@ -26,6 +26,10 @@ from connector_resources.posting.planning import SLICE, slices
 from connector_resources.store.store import Store
 
 MARK = "erp_customers"
+NUMBERS_FORGOTTEN = (
+    "the store was restored from a backup, and numbers were perhaps handed out since; link whom the ERP knows by "
+    "`connector customers link`, then say by `connector customers continue-at` where to go on"
+)
 
 
 @dataclass(slots=True)
@@ -108,6 +112,11 @@ class CustomerDirectory:
 
     def _link(self, customers: Sequence[Customer], now: datetime, report: LinkReport) -> None:
         """One slice, in one transaction: numbers, links and the postings that tell the ERP."""
+        if self._connector.traits.allocates_customer_numbers and self._store.customers.numbers_are_forgotten(
+            self._name
+        ):
+            report.open.extend((customer.id, customer.name, NUMBERS_FORGOTTEN) for customer in customers)
+            return
         matched = [] if self._connector.traits.allocates_customer_numbers else self._matched(customers, report)
         with self._store.begin() as transaction:
             if self._connector.traits.allocates_customer_numbers:

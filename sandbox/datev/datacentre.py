@@ -307,7 +307,11 @@ class DataCentre:
         return tuple(date(y, 1, 1) for y in range(year - 2, year + 2))
 
     def _seed_defaults(self) -> None:
-        callbacks = ("https://connector.example/datev/callback", "http://localhost:8000/datev/callback")
+        callbacks = (
+            "https://connector.example/datev/callback",
+            "http://localhost:8000/datev/callback",
+            "http://localhost:8485/callback",
+        )
         self.register(Registration("sandbox-confidential", "sandbox-secret", callbacks))
         self.register(Registration("sandbox-public", None, callbacks))
         self.add_company(Company(455148, 1, "Muster GmbH"))

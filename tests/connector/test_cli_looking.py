@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 from openpyxl import load_workbook
 
 from connector.cli import COMMANDS
+from connector_resources.reports.catalogue import REPORTS
 from tests.evenings import DAY
 
 DAYS = (DAY, DAY)
@@ -153,13 +155,40 @@ def test_an_anchor_that_is_not_in_the_chain_fails(ran: Any) -> None:
 def test_the_report_is_written_as_html_and_workbook(ran: Any) -> None:
     written = ran.json("report", "nordic", "--month", "2026-06")
 
-    assert (written["payouts"], written["proven"]) == (1, 1)
+    assert (written["report"], written["period"]) == ("reconciliation", "June 2026")
+    assert {"label": "payouts proven to the penny", "value": "1 / 1"} in written["headlines"]
     book = load_workbook(written["xlsx"])
     rows = list(book["Payouts"].iter_rows(min_row=2, values_only=True))
     payout = next(iter(ran.installation.world.payouts))
-    assert Decimal(str(rows[0][3])) == Decimal(payout.body["amount"]).scaleb(-2)
+    assert Decimal(str(rows[0][6])) == Decimal(payout.body["amount"]).scaleb(-2)
     assert payout.id in open(written["html"], encoding="utf-8").read()  # noqa: SIM115
-    assert "1 of 1 payouts proven, 2 held" in ran.ok("report", "nordic", "--month", "2026-06")
+    shown = ran.ok("report", "nordic", "--month", "2026-06")
+    assert "payouts proven to the penny" in shown
+    assert written["html"] in shown
+
+
+def test_all_reports_are_written_at_once(ran: Any) -> None:
+    written = {each["report"]: each for each in ran.json("report", "nordic", "all", "--month", "2026-06")}
+    assert set(written) == set(REPORTS)
+    for name, each in written.items():
+        assert Path(each["html"]).name.startswith(f"{name}-nordic")
+        assert Path(each["xlsx"]).exists()
+
+
+def test_one_payout_has_a_report_of_its_own(ran: Any) -> None:
+    payout = next(iter(ran.installation.world.payouts))
+    written = ran.json("report", "nordic", "payout", payout.id)
+    assert Path(written["html"]).name == f"payout-nordic-{payout.id}.html"
+    assert {"label": "state", "value": "proven and booked"} in written["headlines"]
+    assert "is not known" in ran.fails("report", "nordic", "payout", "PO0UNKNOWN")
+    assert ran.run("report", "nordic", "payout").exit_code == 2
+    assert ran.run("report", "nordic", "fees", payout.id).exit_code == 2
+
+
+def test_a_report_that_there_is_not_is_answered_with_those_there_are(ran: Any) -> None:
+    answer = ran.run("report", "nordic", "profit")
+    assert answer.exit_code == 2
+    assert "work-list" in answer.output + answer.stderr
 
 
 def test_a_month_that_is_none_is_a_usage_error(ran: Any) -> None:

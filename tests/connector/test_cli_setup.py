@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from connector.cli import main
 from tests.erp_sections import visma_section
 
 
-@pytest.mark.parametrize("erp", ["visma", "datev"])
-def test_init_writes_a_file_and_a_key_and_says_what_comes_next(terminal: Any, erp: str) -> None:
-    said = terminal.ok("init", "first", "--erp", erp, "--time-zone", "Europe/Oslo", "--cut-over", "2026-06-01")
-
-    path = terminal.home / "connections" / "first.yaml"
-    assert yaml.safe_load(path.read_text())["erp"]["kind"] == erp
-    assert stat.S_IMODE((terminal.home / "vault.key").stat().st_mode) == 0o600
-    assert "connector credentials set first gocardless_access_token" in said
-    assert "connector ping first" in said
-    assert [row["name"] for row in terminal.json("connections")] == ["first"]
-
-
-def test_init_never_touches_what_exists(terminal: Any) -> None:
-    options = ("--erp", "visma", "--time-zone", "Europe/Oslo", "--cut-over", "2026-06-01")
-    terminal.ok("init", "first", *options)
-    key = (terminal.home / "vault.key").read_bytes()
-    path = terminal.home / "connections" / "first.yaml"
-    path.write_text(path.read_text() + "# mine\n")
-
-    assert "exists already" in terminal.fails("init", "first", *options)
-    assert path.read_text().endswith("# mine\n")
-    assert "A vault key was made" not in terminal.ok("init", "second", *options)
-    assert (terminal.home / "vault.key").read_bytes() == key
-
-
-@pytest.mark.parametrize(
-    ("name", "zone", "expected"),
-    [("First", "Europe/Oslo", "lower-case"), ("1st", "Europe/Oslo", "lower-case"), ("first", "Mars/Base", "time zone")],
-)
-def test_init_refuses_what_could_not_be_loaded(terminal: Any, name: str, zone: str, expected: str) -> None:
-    message = terminal.fails("init", name, "--erp", "visma", "--time-zone", zone, "--cut-over", "2026-06-01")
-    assert expected in message
-    assert terminal.json("connections") == []
-
-
-def test_init_takes_no_day_that_is_none(terminal: Any) -> None:
-    assert terminal.run("init", "first", "--erp", "visma", "--cut-over", "June").exit_code == 2
-
-
 def test_a_secret_is_read_from_standard_input_and_only_its_name_is_shown(terminal: Any) -> None:
-    terminal.ok("init", "first", "--erp", "datev", "--time-zone", "Europe/Berlin", "--cut-over", "2026-06-01")
+    terminal.ok("init", "first", "--erp", "datev", "--yes", "--cut-over", "2026-06-01")
 
     said = terminal.ok("credentials", "set", "first", "gocardless_access_token", given="a-secret-token-value\n")
 
@@ -66,7 +29,7 @@ def test_a_secret_is_read_from_standard_input_and_only_its_name_is_shown(termina
 
 
 def test_a_secret_without_a_value_or_under_a_wrong_name_is_refused(terminal: Any) -> None:
-    terminal.ok("init", "first", "--erp", "visma", "--time-zone", "Europe/Oslo", "--cut-over", "2026-06-01")
+    terminal.ok("init", "first", "--erp", "visma", "--yes", "--cut-over", "2026-06-01")
     assert "no value was given" in terminal.fails("credentials", "set", "first", "client_id", given="\n")
     message = terminal.fails("credentials", "set", "first", "password", given="a-secret-value\n")
     assert "client_id, client_secret" in message
@@ -114,6 +77,19 @@ def test_an_unknown_connection_is_answered_with_the_known_ones(terminal: Any, ar
     assert "Next step:" in message
 
 
+def test_a_broken_file_is_told_and_the_other_connections_go_on(terminal: Any) -> None:
+    _write(terminal, "first")
+    _write(terminal, "second", extra=1)
+
+    result = terminal.run("status", "first")
+    assert (result.exit_code, "extra: is not a known field" in result.stderr) == (0, True)
+    for command in ("status", "connections"):
+        result = terminal.run(command)
+        assert (result.exit_code, "first" in result.stdout) == (1, True)
+        assert "second.yaml:" in result.stderr
+    assert "extra: is not a known field" in terminal.fails("status", "second")
+
+
 def test_every_problem_of_every_broken_file_is_listed(terminal: Any) -> None:
     _write(terminal, "first", books={"time_zone": "Mars/Base"})
     _write(terminal, "second", extra=1)
@@ -141,6 +117,14 @@ def test_a_missing_credential_is_named_with_the_command_that_sets_it(terminal: A
     message = terminal.fails(command, "first", "--day", "2026-06-01")
     assert "the vault holds no gocardless_access_token" in message
     assert "connector credentials set first gocardless_access_token" in message
+
+
+def test_a_home_of_dagster_that_is_none_is_named_with_what_to_do(terminal: Any, tmp_path: Path) -> None:
+    _write(terminal, "first")
+    environment = {"CONNECTOR_HOME": str(terminal.home), "DAGSTER_HOME": str(tmp_path / "nowhere")}
+    result = CliRunner().invoke(main, ["run", "first", "--day", "2026-06-01"], env=environment)
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+    assert f"mkdir -p {tmp_path}/nowhere" in " ".join(result.stderr.split())
 
 
 def test_a_vault_key_that_others_may_read_is_refused(terminal: Any) -> None:

@@ -64,7 +64,7 @@ def test_the_scaffold_is_commented_and_valid(project: Copy) -> None:
     text = project.file.read_text(encoding="utf-8")
     assert text.startswith("type: connector_assets.component.ConnectionComponent\n")
     assert "  name: acme\n" in text
-    assert "# first day that is posted" in text
+    assert "# First activity day that is posted." in text
 
 
 def test_the_component_is_loaded_with_sensors_and_schedule(project: Copy) -> None:
@@ -74,11 +74,19 @@ def test_the_component_is_loaded_with_sensors_and_schedule(project: Copy) -> Non
     listed: dict[str, list[dict[str, Any]]] = json.loads(project.run("dg", "list", "defs", "--json").stdout)
     kinds = ("assets", "jobs", "schedules", "sensors")
     names = {kind: {row.get("asset_key") or row["name"] for row in listed[kind]} for kind in kinds}
-    assert len(names["assets"]) == 16
+    assert len(names["assets"]) == 18
     assert "acme/erp/documents" in names["assets"]
-    assert names["jobs"] == {"acme_day", "acme_erp"}
-    assert names["schedules"] == {"acme_sweep"}
-    assert names["sensors"] == {"continue_stopped", "erp_poll", "event_poll", "webhook_drop"}
+    assert names["jobs"] == {"acme_day", "acme_erp", "acme_month", "release_held", "withdraw_held"}
+    assert names["schedules"] == {"acme_month_end", "acme_sweep"}
+    assert names["sensors"] == {
+        "alerts",
+        "continue_stopped",
+        "erp_poll",
+        "event_poll",
+        "lost_runs",
+        "run_released",
+        "webhook_drop",
+    }
 
 
 def test_dagster_itself_validates_the_workspace(project: Copy) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from connector.definitions import defs
 from connector_resources.connections.template import connection_template
-from connector_resources.errors import BrokenConnectionFile
 from tests.evenings import DAY
 
 ASSETS = {
@@ -26,7 +25,7 @@ ASSETS = {
     ],
     "postings": ["master_data", "payouts", "receipts", "refunds"],
     "erp": ["customers", "documents", "payout_journals"],
-    "reports": ["reconciliation"],
+    "reports": ["month_end", "morning", "reconciliation"],
 }
 #: check -> asset; the first two stop everything downstream.
 CHECKS = {
@@ -39,6 +38,8 @@ CHECKS = {
     "trail_verifies": "erp/payout_journals",
 }
 BLOCKING = {"payouts_proven", "balanced"}
+#: in which a person decides about held postings, of whichever connection.
+DECIDING = ["release_held", "withdraw_held"]
 
 
 def _load(home: Path, monkeypatch: pytest.MonkeyPatch, *connections: tuple[str, str]) -> dg.RepositoryDefinition:
@@ -71,20 +72,27 @@ def test_a_connection_has_these_definitions(tmp_path: Path, monkeypatch: pytest.
     )
     assert {key.name: "/".join(key.asset_key.path[1:]) for key in graph.asset_check_keys} == CHECKS
     assert {key.name for key in graph.asset_check_keys if graph.get(key).blocking} == BLOCKING
-    assert _jobs(repository) == ["first_day", "first_erp"]
+    assert _jobs(repository) == ["first_day", "first_erp", "first_month", *DECIDING]
     assert sorted(sensor.name for sensor in repository.sensor_defs) == [
+        "alerts",
         "continue_stopped",
         "erp_poll",
         "event_poll",
+        "lost_runs",
+        "run_released",
         "webhook_drop",
     ]
-    assert [schedule.name for schedule in repository.schedule_defs] == ["first_sweep"]
+    assert sorted(each.name for each in repository.schedule_defs) == ["first_month_end", "first_sweep"]
 
 
 def test_a_connection_that_lives_by_a_consent_has_it_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = _load(tmp_path, monkeypatch, ("first", "exact_online"), ("second", "visma"))
-    assert _jobs(repository) == ["consents", "first_day", "first_erp", "second_day", "second_erp"]
-    assert sorted(each.name for each in repository.schedule_defs) == ["consents_daily", "first_sweep", "second_sweep"]
+    assert _jobs(repository) == sorted(
+        ["consents", *DECIDING, *(f"{name}_{job}" for name in ("first", "second") for job in ("day", "erp", "month"))]
+    )
+    assert sorted(each.name for each in repository.schedule_defs) == sorted(
+        ["consents_daily", "first_month_end", "first_sweep", "second_month_end", "second_sweep"]
+    )
 
 
 def test_every_signal_is_on_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +104,14 @@ def test_every_signal_is_on_from_the_start(tmp_path: Path, monkeypatch: pytest.M
 def test_many_connections_share_the_sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = _load(tmp_path, monkeypatch, ("one", "visma"), ("two", "datev"), ("three", "visma"))
 
-    assert len(list(repository.asset_graph.get_all_asset_keys())) == 3 * 16
-    assert _jobs(repository) == ["one_day", "one_erp", "three_day", "three_erp", "two_day", "two_erp"]
-    assert len(list(repository.sensor_defs)) == 4
-    assert sorted(schedule.name for schedule in repository.schedule_defs) == ["one_sweep", "three_sweep", "two_sweep"]
+    assert len(list(repository.asset_graph.get_all_asset_keys())) == 3 * 18
+    assert _jobs(repository) == sorted(
+        [*DECIDING, *(f"{name}_{job}" for name in ("one", "two", "three") for job in ("day", "erp", "month"))]
+    )
+    assert len(list(repository.sensor_defs)) == 7
+    assert sorted(schedule.name for schedule in repository.schedule_defs) == sorted(
+        f"{name}_{what}" for name in ("one", "two", "three") for what in ("month_end", "sweep")
+    )
 
 
 def test_each_job_takes_only_its_own_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +120,11 @@ def test_each_job_takes_only_its_own_connection(tmp_path: Path, monkeypatch: pyt
     day, erp = repository.get_job("one_day"), repository.get_job("one_erp")
 
     assert {key.path[0] for key in day.asset_layer.executable_asset_keys} == {"one"}
-    assert len(day.asset_layer.executable_asset_keys) == 16
+    assert len(day.asset_layer.executable_asset_keys) == 17
+    month = repository.get_job("one_month")
+    assert {"/".join(key.path) for key in month.asset_layer.executable_asset_keys} == {"one/reports/month_end"}
+    assert month.partitions_def is not None
+    assert month.partitions_def.get_first_partition_key() == DAY.replace(day=1).isoformat()
     assert {"/".join(key.path) for key in erp.asset_layer.executable_asset_keys} == {
         "one/erp/customers",
         "one/erp/documents",
@@ -136,9 +152,55 @@ def test_only_assets_that_write_share_the_pool_of_their_erp(tmp_path: Path, monk
     assert pooled == {"erp/customers", "erp/documents", "erp/payout_journals"}
 
 
-def test_a_broken_file_stops_the_load_and_names_the_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_file_leaves_the_other_connections_and_is_shown_as_an_asset_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "connections").mkdir()
-    (tmp_path / "connections" / "first.yaml").write_text("gocardless: {}\n", encoding="utf-8")
+    (tmp_path / "connections" / "second.yaml").write_text("gocardless: {}\n", encoding="utf-8")
+    text = connection_template("visma", "first", cut_over=DAY)
+    (tmp_path / "connections" / "first.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setenv("CONNECTOR_HOME", str(tmp_path))
-    with pytest.raises(BrokenConnectionFile, match=r"first\.yaml:1: gocardless\.environment: is required"):
-        defs().get_repository_def()
+
+    repository = defs().get_repository_def()
+
+    keys = {"/".join(key.path) for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys == {
+        "second/connection_file",
+        *(f"first/{room}/{name}" for room, names in ASSETS.items() for name in names),
+    }
+    assert _jobs(repository) == sorted(["first_day", "first_erp", "first_month", *DECIDING, "second_connection_file"])
+    node: Any = repository.asset_graph.get(dg.AssetKey(["second", "connection_file"]))
+    assert node.group_name == "second"
+    assert "second.yaml:1: gocardless.environment: is required" in node.description
+    assert "second.yaml:1: books: is required" in node.description
+    assert "Next step: correct these lines" in node.description
+
+
+def test_the_run_of_a_broken_connection_fails_with_its_problems_until_the_file_is_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "connections" / "second.yaml"
+    path.parent.mkdir()
+    path.write_text("gocardless: {}\n", encoding="utf-8")
+    monkeypatch.setenv("CONNECTOR_HOME", str(tmp_path))
+    repository = defs().get_repository_def()
+    sensor = repository.get_sensor_def("broken_connection_files")
+    job = repository.get_job("second_connection_file")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests = [
+            sensor.evaluate_tick(dg.build_sensor_context(instance=instance, definitions=defs())).run_requests
+            for _ in range(2)
+        ]
+        failed = job.execute_in_process(instance=instance, raise_on_error=False)
+        path.write_text(connection_template("visma", "second", cut_over=DAY), encoding="utf-8")
+        mended = job.execute_in_process(instance=instance)
+
+    (first,), (again,) = requests
+    assert (first.job_name, first.run_key) == (again.job_name, again.run_key)
+    (event,) = [each for each in failed.all_events if each.is_step_failure]
+    assert event.step_failure_data.user_failure_data is not None
+    told = event.step_failure_data.user_failure_data.description or ""
+    assert told.startswith("The connection second stands still: its file is broken.\n")
+    assert "second.yaml:1: gocardless.environment: is required" in told
+    assert mended.success

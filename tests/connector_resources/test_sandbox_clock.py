@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +48,26 @@ def test_a_runtime_lives_in_the_time_of_its_stand_ins_and_jumps_with_them(tmp_pa
         assert runtime.store.database.now() - runtime.clock() < SOON
         played.set(JUNE + timedelta(days=9))
         assert JUNE + timedelta(days=9) <= runtime.clock() < JUNE + timedelta(days=9) + SOON
+
+
+def test_who_waits_by_the_stand_ins_time_is_done_when_it_jumps(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    played = PlayedClock(JUNE, file)
+    home = home_with(tmp_path / "home", "http://127.0.0.1:8601")
+    with Runtime.open(Settings(home=home, sandbox_clock=file)) as runtime, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(runtime.sleep, 86_400)
+        for _ in range(60):
+            # Whoever begins to wait after a jump waits for the next one.
+            played.set(runtime.clock() + timedelta(days=1, minutes=1))
+            if wait([waiting], timeout=1).done:
+                break
+        waiting.result(timeout=0)
+
+
+def test_a_clock_that_is_passed_in_is_not_waited_by(tmp_path: Path) -> None:
+    home = home_with(tmp_path / "home", "http://127.0.0.1:8601")
+    with Runtime.open(Settings(home=home), clock=lambda: JUNE) as runtime:
+        assert runtime.sleep is time.sleep
 
 
 def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

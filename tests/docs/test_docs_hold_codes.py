@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,17 +30,29 @@ BY_STATUS = "http_…"
 
 
 def codes_in(source: str) -> Iterator[str]:
-    """Every code that is written out in `source`; codes passed on in a variable were written elsewhere."""
-    for node in ast.walk(ast.parse(source)):
+    """Every code that is written out in `source`, or in a constant of it; others were written elsewhere."""
+    tree = ast.parse(source)
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.isupper()
+    }
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS:
             position = MAKERS[node.func.id]
             given = {word.arg: word.value for word in node.keywords}
             argument = given.get("code") or (node.args[position] if len(node.args) > position else None)
-            yield from _literals(argument)
+            yield from _literals(_named(argument, constants))
         elif isinstance(node, ast.FunctionDef) and node.name == "held_by":
             for answer in ast.walk(node):
                 if isinstance(answer, ast.Return) and isinstance(answer.value, ast.Tuple):
-                    yield from _literals(answer.value.elts[0])
+                    yield from _literals(_named(answer.value.elts[0], constants))
+
+
+def _named(argument: ast.expr | None, constants: Mapping[str, ast.expr]) -> ast.expr | None:
+    return constants.get(argument.id, argument) if isinstance(argument, ast.Name) else argument
 
 
 def _literals(argument: ast.expr | None) -> Iterator[str]:
@@ -69,6 +81,8 @@ def codes_of_the_runbook() -> set[str]:
 
 def test_codes_are_found_however_they_are_written() -> None:
     source = """
+FIFTH = "fifth"
+Hold(key, FIFTH, "r", "n")
 def held_by(x):
     return ("parked", "r", "n")
 Hold(key, "first", "r", "n")
@@ -78,7 +92,7 @@ Rejected(problem.code or f"http_{status}", "r", "n")
 raise _Held(code="third" if x else "fourth")
 other("not_a_code")
 """
-    assert set(codes_in(source)) == {"parked", "first", "second", BY_STATUS, "third", "fourth"}
+    assert set(codes_in(source)) == {"parked", "first", "second", BY_STATUS, "third", "fourth", "fifth"}
 
 
 def test_the_search_finds_the_codes_that_are_known_to_exist() -> None:

@@ -11,15 +11,17 @@ from pydantic import BaseModel
 from connector_resources.connections.model import Connection
 from connector_resources.erp.registry import ERPS
 
+PAGES = ["connection-file.md", "connection.schema.json", "environment.md", "commands.md"]
 
-@pytest.mark.parametrize("name", ["connection-file.md", "environment.md", "commands.md"])
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_reference_page_is_up_to_date(name: str, root: Path, reference: ModuleType) -> None:
     written = (root / "docs" / name).read_text(encoding="utf-8")
     assert written == reference.pages()[name], "run `python docs/generate_reference.py`"
 
 
 def test_the_generator_writes_no_other_page(reference: ModuleType) -> None:
-    assert set(reference.pages()) == {"connection-file.md", "environment.md", "commands.md"}
+    assert set(reference.pages()) == set(PAGES)
 
 
 def test_every_field_of_every_section_stands_in_the_reference_with_a_meaning(root: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bookkeeping.rules import Outcome
 from sandbox.clock import SandboxClock
+from sandbox.gocardless.timestamps import stamp
 from sandbox.gocardless.world import World
 from tests.evenings import MORNING
 from tests.merchant import Merchant
@@ -84,6 +85,35 @@ def test_a_payouts_day_that_runs_before_the_day_of_its_payments_books_their_rece
     assert (site.at.states()["receipt posted"], site.at.states()["payout posted"]) == (2, 1)
     assert "suspense" not in {role for role, _, _ in site.balances()}
     assert site.clearing() == 0
+
+
+@pytest.mark.parametrize(
+    ("appears_after", "in_suspense"),
+    [(timedelta(minutes=40), 0), (timedelta(days=1), -1_000)],
+    ids=["late", "too late"],
+)
+def test_a_payout_waits_for_confirmations_as_long_as_events_may_be_late(site, appears_after, in_suspense):
+    payment = site.merchant.collected(1_000)
+    site.merchant.pay_out()
+    _hide_confirmation(site, payment.id, appears_after)
+    site.run_new()
+    assert "payout posted" not in site.at.states()
+    assert len(site.waiting()) == 1
+
+    site.merchant.tick(timedelta(minutes=61))
+    site.run_new()
+
+    assert site.at.states()["payout posted"] == 1
+    assert (site.unfinished(), site.waiting()) == ({}, [])
+    assert site.company.books.balance("2990", "EUR") == in_suspense
+
+
+def _hide_confirmation(site: Site, payment_id: str, appears_after: timedelta) -> None:
+    world = site.merchant.world
+    with world.lock:
+        for event in list(world.events.ordered):
+            if event.links.get("payment") == payment_id and event.body["action"] in ("confirmed", "paid_out"):
+                world.events.hide(event, stamp(world.now() + appears_after))
 
 
 @pytest.mark.parametrize("names_payout", [False, True], ids=["names only the creditor", "names the payout"])

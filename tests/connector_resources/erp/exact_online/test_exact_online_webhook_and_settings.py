@@ -103,7 +103,8 @@ def test_what_the_stand_in_sends_is_believed(site: Any, given: SimpleNamespace) 
 def receiver(site: Any, given: SimpleNamespace) -> Iterator[str]:
     """The webhook receiver with this connection, served."""
     text = connection_template("exact_online", given.CONNECTION, cut_over=date(2026, 1, 1))
-    document = yaml.safe_load(text.replace("division: 1 ", "division: 4001234 "))
+    document = yaml.safe_load(text)
+    document["erp"]["division"] = 4001234
     connection = Connection.model_validate(document)
     site.store.vault.write(given.CONNECTION, webhook.SECRET_NAMES[0], SECRET)
     with running(create_receiver(site.store, {given.CONNECTION: connection})) as address:

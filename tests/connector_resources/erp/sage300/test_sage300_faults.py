@@ -206,6 +206,28 @@ def test_entries_that_fail_posting_are_held_and_the_others_are_done(
     assert site.state(good) == "posted"
 
 
+@pytest.mark.parametrize("mark", ["error_batch", "count_only"])
+def test_an_entry_in_error_is_adopted_once_a_person_has_posted_it_from_the_batch_of_errors(
+    site: Any, given: SimpleNamespace, mark: str
+) -> None:
+    site.company.switches.change({"posted_error_mark": mark})
+    paid = given.receipt()
+
+    site.post(paid, after=lambda _: site.company.lock_period(2026, 3), post_mode="post")
+    assert site.held() == {"PM000123": "read_back_differs"}
+    site.release()
+    site.post(post_mode="post")
+    assert site.held() == {"PM000123": "read_back_differs"}
+
+    site.company.unlock_period(2026, 3)
+    site.company.clerk.post_all("ARReceiptAndAdjustmentBatches")
+    site.release()
+    site.post(post_mode="post")
+
+    assert site.state(paid) == "posted"
+    assert site.company.books.receivables()["EUR"]["1200"] == -12_500
+
+
 def test_a_batch_that_somebody_has_open_is_tried_again(site: Any, given: SimpleNamespace) -> None:
     report = site.post(given.receipt(), after=on_screen(site, times=2), post_mode="ready")
 

@@ -47,7 +47,7 @@ def opened(
 ) -> Iterator[Opened]:
     """The connection `measured`; GoCardless is reached only by what `gocardless` says of it."""
     folder = home / "connections"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     document = {
         "gocardless": {"environment": "sandbox", "base_url": NOWHERE, **(gocardless or {})},
         "books": {"time_zone": "Europe/Oslo", "cut_over": "2026-06-01"},

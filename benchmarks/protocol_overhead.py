@@ -1,11 +1,11 @@
 """What exactly-once costs: the posting protocol against a loop that only plans and sends.
 
-All use the same client, the same connection and the same stand-in, which runs in a process of its own and is a new one in
-each round. The loop keeps nothing: it asks the connector for the next request of each receipt, sends it, and goes on. The
-protocol does what the product does: it claims in the store, sends, settles, reads back, and completes, with every step in
-the trail. A third one is the loop with the protocol's read-back, still without a store: what lies between it and the loop is
-the price of reading back, what lies between it and the protocol that of writing everything down. The target is for the
-share of the loop that does not read back. The receipts are planned beforehand, because planning is no part of sending.
+All use the same client, the same connection and the same stand-in, which runs in a process of its own; it and the store are
+new ones in each round. The loop keeps nothing: it asks the connector for the next request of each receipt, sends it, and
+goes on. The protocol does what the product does: it claims in the store, sends, settles, reads back, and completes, with
+every step in the trail. A third one is the loop with the protocol's read-back, still without a store: what lies between it
+and the loop is the price of reading back, what lies between it and the protocol that of writing everything down. The target
+is for the share of the loop that does not read back. The receipts are planned beforehand: planning is no part of sending.
 
     python -m benchmarks.protocol_overhead --quick
     python -m benchmarks.protocol_overhead --erp visma --latency-ms 0 50 --postgres
@@ -19,7 +19,7 @@ import itertools
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,17 +47,20 @@ KINDS = frozenset({PostingKind.RECEIPT})
 ERPS = ("visma", "exact_online", "sage300", "ifs_cloud")
 TARGET = 0.8
 
+#: gives the URL of an empty database, None for a file in the round's own folder.
+FreshDatabase = Callable[[], str | None]
+
 
 @dataclass(slots=True)
 class Race:
-    """One store; every round has a stand-in of its own, and each contestant of it receipts of its own.
+    """Every round has a stand-in and a store of its own, and each contestant of it receipts of its own.
 
     A stand-in that kept what earlier rounds left would have a read-back go through ever more documents of the same day.
     """
 
     erp: str
     latency_ms: int
-    database_url: str | None
+    database: FreshDatabase
     home: Path
     size: int
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -72,10 +75,11 @@ class Race:
     def __exit__(self, *_: object) -> None:
         self.round.close()
 
-    def begin_round(self, _round: int) -> None:
+    def begin_round(self, number: int) -> None:
         self.round.close()
         address = self.round.enter_context(stand_in(self.erp, self.latency_ms))
-        self.opened = self.round.enter_context(opened(self.erp, address, self.home, self.database_url))
+        home = self.home / f"round{number}"
+        self.opened = self.round.enter_context(opened(self.erp, address, home, self.database()))
 
     @property
     def at(self) -> Opened:
@@ -158,10 +162,10 @@ def _read_back(connector: ErpConnector, work: Sequence[PostingWork]) -> None:
 
 
 def measure(
-    erp: str, latency_ms: int, database_url: str | None, *, size: int, rounds: int, home: Path
+    erp: str, latency_ms: int, database: FreshDatabase, *, size: int, rounds: int, home: Path
 ) -> tuple[dict[str, Result], dict[str, int]]:
     """The results of the three by name, and the remote calls of a round of each."""
-    with Race(erp, latency_ms, database_url, home, size) as race:
+    with Race(erp, latency_ms, database, home, size) as race:
         contestants = [
             Contestant("protocol", race.protocol, race.prepare_protocol),
             Contestant("loop", race.loop, race.prepare_loop),
@@ -172,13 +176,13 @@ def measure(
 
 
 @contextlib.contextmanager
-def databases(postgres: bool) -> Iterator[list[tuple[str, str | None]]]:
+def databases(postgres: bool) -> Iterator[list[tuple[str, FreshDatabase]]]:
     if not postgres:
-        yield [("SQLite", None)]
+        yield [("SQLite", lambda: None)]
         return
     with running_postgres() as server:
         server.remember_durability()
-        yield [("SQLite", None), ("PostgreSQL", server.url(server.create()))]
+        yield [("SQLite", lambda: None), ("PostgreSQL", lambda: server.url(server.create()))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,8 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     reached = True
     with databases(given.postgres) as stores, tempfile.TemporaryDirectory(prefix="overhead-") as folder:
-        for number, (erp, latency, (database, url)) in enumerate(itertools.product(given.erp, latencies, stores)):
-            results, calls = measure(erp, latency, url, size=size, rounds=rounds, home=Path(folder) / str(number))
+        for number, (erp, latency, (database, fresh)) in enumerate(itertools.product(given.erp, latencies, stores)):
+            results, calls = measure(erp, latency, fresh, size=size, rounds=rounds, home=Path(folder) / str(number))
             reached = reached and ratio(results["protocol"], results["loop"]) >= TARGET
             page.add(*_row(erp, database, latency, results, calls))
             print(page.rows[-1], file=sys.stderr)

@@ -108,7 +108,7 @@ def does_what_is_asked(site: Site) -> None:
     """
     if not isinstance(site.at.erp, Sage300Sandbox):
         return
-    steps = [row.held_next_step or "" for row in site.at.runtime.store.ledger.held(site.name)]
+    steps = [row.held_next_step for row in site.at.runtime.store.ledger.held(site.name)]
     left_behind = " ".join(step for step in steps if "Delete the batch" in step)
     moved_to = _batches_of_errors(site)
     for resource, (status, _) in STATES.items():

@@ -14,7 +14,7 @@ from tests.faults.campaign import Verdict
 from tests.faults.schedule import CLOCK_JUMPS, DELIVERIES, REMOTE
 
 #: ways of the protocol; any one of the names will do: a job at DATEV is accepted where a document elsewhere is posted.
-#: `parked` and `withdrawn` need somebody who changes our own documents: each ledger has tests of its own for those.
+#: `parked` is met too seldom to be asked for, and `withdrawn` never: each ledger has tests of its own for those.
 EDGES: dict[str, tuple[str, ...]] = {
     "claimed": ("new > claimed",),
     "answered": ("claimed > posted", "claimed > accepted"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from connector_resources.connections.section import Section
+from connector_resources.erp.ifs_cloud.odata import text
 
 Layer = Literal["main", "int", "b2b"]
 

@@ -231,8 +231,20 @@ class SnapshotReader:
             condition = "(" + " or ".join(f"contains({member},{odata.text(each)})" for each in some) + ")"
             rows = list(self._client.rows("payment_lines", wire.PaymentLine, condition, company=company))
             for each in some:
-                own = [row for row in rows if marker_of(row.text) == each.upper()]
+                own = self._in_effect(company, [row for row in rows if marker_of(row.text) == each.upper()])
                 self._snapshot.booked[each] = [part for row in own for part in self._matched(company, row)]
+
+    def _in_effect(self, company: str, lines: list[PaymentLine]) -> list[PaymentLine]:
+        """Without those of cancelled payments, where one marker stands on several: a payment that was refused when it was
+        approved is cancelled, and its transactions are kept."""
+        numbers = {row.payment for row in lines}
+        if len(numbers) < 2:
+            return lines
+        projection = self._client.projections["mixed_payments"]
+        some = odata.any_of(projection.member("id"), [odata.literal(number) for number in sorted(numbers)])
+        payments = self._client.rows("mixed_payments", wire.MixedPayment, some, company=company)
+        dead = {row.id for row in payments if row.state == "Cancelled"}
+        return [row for row in lines if row.payment not in dead]
 
     def _matched(self, company: str, line: PaymentLine) -> list[PaymentLine]:
         """A transaction by the items it was matched with; of a file's, the transaction itself does not name them."""

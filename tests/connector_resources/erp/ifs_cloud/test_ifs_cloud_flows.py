@@ -101,6 +101,24 @@ def test_without_settlement_receipts_are_vouchers_on_suspense(site: Any, given: 
     assert len([each for each in site.vouchers("10") if each["function_group"] == "M"]) == 1
 
 
+def test_what_a_refused_payment_left_behind_is_not_taken_back_with_it(site: Any, given: SimpleNamespace) -> None:
+    """The first payment was entered and cancelled, because its period was closed when it was to be approved."""
+    paid, other = given.receipt(), given.receipt("PM000777", event="EV00777")
+    closing = given.with_meddling(site, "MixedPayment_Approve", lambda: site.tenant.clerk.close_period("10", 2026, 3))
+    site.reuse(closing)
+    site.post(paid, other)
+    assert set(site.held().values()) == {"period_closed"}
+    site.tenant.clerk.open_period("10", 2026, 3)
+    site.release()
+    site.post()
+    assert [row["Objstate"] for row in site.tenant.table("MixedPayment")] == ["Cancelled", "Approved"]
+
+    taken_back = given.reversal(paid)
+    site.post(taken_back)
+
+    assert (site.held(), site.state(taken_back)) == ({}, "posted")
+
+
 def test_a_payment_file_settles_invoices_and_its_take_back_opens_them(site: Any, given: SimpleNamespace) -> None:
     site.tenant.add_invoice("10", "C1", 12_100, invoice_no="10001")
     site.tenant.add_invoice("20", "C1", 99_900, invoice_no="20001")

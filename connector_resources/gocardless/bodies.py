@@ -26,6 +26,7 @@ from bookkeeping.entities import (
 )
 from bookkeeping.money import Money
 from connector_resources.errors import BadAnswer
+from connector_resources.transport.answers import MAX_DIGITS, MAX_TEN
 
 Json = dict[str, Any]
 P = ParamSpec("P")
@@ -242,8 +243,8 @@ def _day(text: str | None) -> date | None:
 def _decimal(value: Any) -> Decimal:
     """Exact amounts come as text; a number with a fraction has already lost its exactness."""
     number = Decimal(value if isinstance(value, (str, Decimal)) or type(value) is int else _text(value))
-    if not number.is_finite():
-        raise ValueError("an amount that is no number")
+    if not number.is_finite() or len(number.as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_TEN:
+        raise ValueError("an amount that is no number, or beyond every amount")
     return number
 
 

@@ -17,6 +17,8 @@ VAULT = "tests/connector_resources/store/test_store_vault.py"
 CONSENT = "tests/connector_resources/transport/test_authorization_code.py"
 TRAIL = "tests/connector_resources/store/test_store_trail.py"
 FUZZ = "tests/fuzz/test_fuzz.py"
+WORDS = "tests/security/test_hostile_words.py"
+DATEV_TEXTS = "tests/connector_resources/erp/datev/test_datev_hostile_texts.py"
 ERASURE = "tests/security/test_erasure.py"
 HOSTILE = "test_every_hostile_answer_is_bounded_and_says_whether_the_request_may_be_repeated"
 
@@ -230,6 +232,49 @@ CONTROLS = (
         "connector_resources.store.erasure",
         "m._refuse_open = lambda *a: None",
         f"{ERASURE}::test_a_customer_with_open_postings_is_not_forgotten",
+    ),
+    Control(
+        "Old bodies of webhooks are emptied every night",
+        "connector_assets.source_assets",
+        "m._empty_old_bodies = lambda connection, runtime: 0",
+        "tests/connector_assets/test_nightly_pruning.py"
+        "::test_the_sweep_empties_bodies_older_than_the_connection_keeps_them_and_says_how_many",
+    ),
+    Control(
+        "Pages of GoCardless are read within bounds",
+        "connector_resources.gocardless.client",
+        "m.is_shallow = lambda text, value: True",
+        f"{LEDGERS}::test_a_page_of_gocardless_that_nests_too_deep_is_refused",
+    ),
+    Control(
+        "An amount beyond every amount is none",
+        "connector_resources.gocardless.bodies",
+        "m._money = m.Money",
+        "tests/connector_resources/gocardless/test_gocardless_wire.py::test_an_amount_that_no_column_holds_is_refused",
+    ),
+    Control(
+        "A text in a DATEV file is no formula",
+        "connector_resources.erp.datev.extf_text",
+        "m._FORMULA_BEGINNINGS = ()",
+        f"{DATEV_TEXTS}::test_a_cleaned_text_is_one_line_of_the_code_page_and_no_formula",
+    ),
+    Control(
+        "A text in a payment file holds no control character",
+        "connector_resources.erp.ifs_cloud.camt",
+        "m._clean = lambda text: text",
+        f"{WORDS}::test_a_payment_file_holds_two_transactions_whatever_its_texts_say",
+    ),
+    Control(
+        "A value in a condition of IFS stays one value",
+        "connector_resources.erp.ifs_cloud.odata",
+        """m.text = lambda value: "'" + value + "'" """,
+        f"{WORDS}::test_a_literal_is_one_string_and_keeps_its_value",
+    ),
+    Control(
+        "An id leads nowhere else in an address of GoCardless",
+        "connector_resources.gocardless.client",
+        "m._path = lambda resource_type, resource_id: f'/{resource_type}/{resource_id}'",
+        f"{WORDS}::test_an_id_stays_within_its_place_in_an_address_of_gocardless",
     ),
     Control(
         "Each row of the trail is bound to the one before it",

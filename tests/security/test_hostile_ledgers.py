@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from connector_resources.errors import ConnectorError
+from connector_resources.errors import BadAnswer, ConnectorError
 from connector_resources.runtime import Runtime
+from connector_resources.transport.answers import MAX_DEPTH
 from tests.security.hostile import Answer, Hostile, hostile_server, saying
 from tests.security.targets import ACCESS_TOKEN, CREDENTIALS, ERPS, NAME, open_runtime
 
@@ -110,6 +111,14 @@ def _ended(read: Callable[[], object]) -> str:
     except Exception as error:  # noqa: BLE001 - any other type is what this test looks for
         return f"crash: {type(error).__name__}: {str(error)[:200]}"
     return "nothing wrong"
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 200])
+def test_a_page_of_gocardless_that_nests_too_deep_is_refused(ledger: tuple[Hostile, Runtime], levels: int) -> None:
+    server, runtime = ledger
+    server.answer = saying(rows(b'{"id":"PM1","a":"]]]]","b":' + b"[" * levels + b"]" * levels + b"}"))
+    with runtime.gocardless(runtime.connection(NAME)) as client, pytest.raises(BadAnswer):
+        client.page("payments")
 
 
 @pytest.mark.parametrize("name", ["deep lists", "null", "a list of everything", "a number without end", "nothing"])

@@ -93,7 +93,7 @@ def test_no_secret_is_written_anywhere_and_a_name_only_where_it_is_documented(
         exported = CliRunner().invoke(main, ["trail", "export", site.name, str(tmp_path / "trail.jsonl")]).output
         secrets = secrets_of(site)
         site.at.runtime.store.database.close()
-    assert [run.success for run in runs[1:]] == [True, False]
+    assert [run.success for run in runs[1:]] == [True, False], [run.failure for run in runs]
     assert len(secrets) >= 3
     printed = capfd.readouterr()
     written = [*all_bytes(tmp_path), *((Path(f"said {n}"), text.encode()) for n, text in enumerate([*said, exported]))]

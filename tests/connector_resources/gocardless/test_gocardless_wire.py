@@ -165,7 +165,14 @@ def test_a_body_that_does_not_fit_is_a_typed_error_without_its_content(body: dic
     assert "canary-text" not in str(caught.value)
 
 
-@pytest.mark.parametrize("amount", [13.5, "NaN", "Infinity", "12,5", None])
+@pytest.mark.parametrize("amount", [10**15 + 1, -(10**15) - 1, 2**63, 2**64 - 1])
+def test_an_amount_that_no_column_holds_is_refused(amount: int) -> None:
+    for body in (payment(amount=amount), payment(amount_refunded=amount)):
+        with pytest.raises(BadAnswer, match="PM1"):
+            payment_of(body)
+
+
+@pytest.mark.parametrize("amount", [13.5, "NaN", "Infinity", "12,5", None, "1e999999", "1e-999999", "9" * 50])
 def test_an_inexact_item_amount_is_refused(amount: Any) -> None:
     with pytest.raises(BadAnswer):
         payout_item_of({"type": "gocardless_fee", "amount": amount}, "GBP")

@@ -20,11 +20,12 @@ deep: $(STAMP)
 explore: $(STAMP)
 	$(BIN)/pytest -n 3 --dist loadfile --hypothesis-profile explore -m hypothesis
 
-# Random schedules of crashes, faults and disorder against every ledger: SCHEDULES= of them each, from seed FIRST=.
+# Random schedules of crashes, faults and disorder against every ledger: SCHEDULES= of them each, from seed FIRST=; ERP= only
+# one of them. COVERED=1 fails unless every kind of trouble and every way of a submission was met on each.
 SCHEDULES ?= 2000
 FIRST ?= 0
 faults: $(STAMP)
-	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST) $(if $(ERP),--erp $(ERP))
+	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST) $(if $(ERP),--erp $(ERP)) $(if $(COVERED),--require-coverage)
 
 # Real processes and kill -9: KILLS= of them for each ledger.
 KILLS ?= 100

@@ -11,6 +11,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -28,6 +29,8 @@ NO_SECRETS = ("client_id", "username")
 #: where names and addresses may stand: the store, which matches customers by them; and the reports, which people read.
 STORE = "connector.sqlite"
 FAULTS = ("error_before", "drop_after", "html")
+#: a single-use token whose answer is lost asks for a person, or for minutes of waiting; other tests are about that.
+NO_TOKEN = r"^(?!.*(?i:token)$)"
 #: an account that a ledger names in its refusals; it must not be kept, not even where names may stand.
 IBAN = "DE89370400440532013000"
 COMPLAINT = f"<p>{EMAIL} with account {IBAN} cannot be reached</p>"
@@ -49,6 +52,13 @@ def secrets_of(site: sites.Site) -> dict[str, str]:
         pair_text = f"{vault.read(site.name, user)}:{found['sage300_password']}"
         found["basic"] = base64.b64encode(pair_text.encode()).decode()
     return {what: secret for what, secret in found.items() if len(secret) >= 8}
+
+
+def _stand_ins_clock(site: sites.Site, home: Path) -> Path:
+    """The file by which the runs take their time from the stand-ins: by the machine's, their tokens would be of another day."""
+    file = home / "clock"
+    file.write_text(str(int((site.at.runtime.clock() - datetime.now(UTC)).total_seconds())))
+    return file
 
 
 def all_bytes(home: Path) -> Iterator[tuple[Path, bytes]]:
@@ -81,8 +91,9 @@ def test_no_secret_is_written_anywhere_and_a_name_only_where_it_is_documented(
     with site_of(erp, tmp_path) as site, dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
         site.merchant.collected(customer=1)
         site.merchant.fail(site.merchant.order(customer=1))
+        monkeypatch.setenv("CONNECTOR_SANDBOX_CLOCK", str(_stand_ins_clock(site, tmp_path)))
         for kind in FAULTS:
-            site.break_next(kind, ".*", method="POST|PUT|GET", body=COMPLAINT)
+            site.break_next(kind, NO_TOKEN, method="POST|PUT|GET", body=COMPLAINT)
         runs = [run_days(site.at.connection, sites.DAY, sites.DAY, instance=instance) for _ in range(2)]
         with site.merchant.world.lock:
             site.merchant.world.tokens.clear()

@@ -20,7 +20,6 @@ MAKERS = {
     "Refusal": 0,
     "SettledRejected": 0,
     "CannotBook": 0,
-    "AccountUnmapped": 0,
     "_Held": 0,
     "Meaning": 1,
     "Reason": 0,

@@ -100,7 +100,7 @@ class ExactOnlineConnector:
 
     def plan(self, work: Sequence[PostingWork], cut_off: datetime) -> list[Planned]:
         self._sender.new_plan()
-        return self._planner.plan(work, self._snapshot, self._sender.crowds)
+        return self._planner.plan(work, self._snapshot, self._sender.crowds.most)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

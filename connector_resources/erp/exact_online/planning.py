@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from bookkeeping.collection_write_back import replaced_statuses
 from bookkeeping.customer_rules import changed_details, superseded
 from bookkeeping.postings import ERP_KINDS, MASTER_DATA_KINDS, AccountRole, Posting, PostingKind, Side
-from connector_resources.erp.contract import Complete, Hold, Planned, PlannedSubmission, PostingWork
+from connector_resources.erp.contract import Complete, Planned, PlannedSubmission, PostingWork
 from connector_resources.erp.exact_json import dump_exact
 from connector_resources.erp.exact_online import documents
 from connector_resources.erp.exact_online.documents import (
@@ -36,7 +36,7 @@ from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.snapshot import Snapshot, currency_unmapped
 from connector_resources.erp.exact_online.wire import Account
 from connector_resources.erp.invoice_book import InvoiceBook
-from connector_resources.erp.refusal import CannotBook
+from connector_resources.erp.refusal import CannotBook, hold_of, unread
 
 CREDIT_NOTE_STEP = "credit_note"
 MONEY_KINDS = ERP_KINDS - MASTER_DATA_KINDS
@@ -80,23 +80,14 @@ class _Desk:
     def next(self, work: PostingWork) -> Planned | None:
         """The answer; None when the posting is a share of an entry that `entries` puts together."""
         posting = work.posting
-        if work.done and not work.done[-1].verified:
-            document = work.done[-1].document
-            return Hold(
-                posting.key,
-                "not_read_back",
-                f"{document.kind} {document.number} was not read back yet.",
-                f"Run the posting again; if it stays, look at the document in Exact Online, then release {posting.key}.",
-            )
+        if (waits := unread(work, "the document in Exact Online")) is not None:
+            return waits
         try:
             if posting.kind in MONEY_KINDS and not posting.lines:
                 return Complete(posting.key, "The posting has no amount.")
             return self._by_kind(work)
         except CannotBook as problem:
-            reason = f"{posting.subject}: {problem.reason}."
-            return Hold(
-                posting.key, problem.code, reason, f"{_capital(problem.next_step)}; then release {posting.key}."
-            )
+            return hold_of(problem, posting)
 
     def _by_kind(self, work: PostingWork) -> Planned | None:
         match work.posting.kind:
@@ -336,7 +327,3 @@ class _Desk:
 
 def _did(work: PostingWork, step: str) -> bool:
     return any(done.step == step for done in work.done)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

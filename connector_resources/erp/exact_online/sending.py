@@ -12,6 +12,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from connector_resources.erp.contract import Document, Outcome, PlannedSubmission, Posted, Rejected
+from connector_resources.erp.crowds import Crowds
 from connector_resources.erp.exact_online import refusals
 from connector_resources.erp.exact_online.client import SYSTEM, ExactOnlineClient
 from connector_resources.erp.exact_online.documents import RECEIVABLE, Sent, read_request
@@ -30,9 +31,6 @@ from connector_resources.errors import (
     Uncertain,
 )
 
-#: into how many parts a refused entry is divided, and how often in one run: a refusal that is nobody's fault alone must
-#: not be met a hundred times.
-PARTS, MOST_DIVISIONS = 8, 12
 #: how often in one run a journal may move between the reading of its balance and an entry.
 MOST_OVERTAKEN = 3
 
@@ -43,8 +41,7 @@ class Sender:
     def __init__(self, client: ExactOnlineClient, *, connection: str) -> None:
         self._client = client
         self._connection = connection
-        self.crowds: dict[str, int] = {}
-        self._divisions = 0
+        self.crowds = Crowds(system=SYSTEM, connection=connection, document="entry")
         #: bank journals in which an entry of the present plan was not booked: the balances of the next ones are wrong.
         self._behind: set[str] = set()
         #: bank journals whose balance was read before a look-up, for what is sent once more.
@@ -141,7 +138,7 @@ class Sender:
             raise self._doubtful(planned, "exists already") from error
         refusal = refusals.rejected(message, planned.summary)
         if len(planned.posting_keys) > 1 and refusal.code in refusals.OF_A_LINE:
-            self._divide(planned, refusal)
+            self.crowds.divide(planned, refusal)
         return refusal
 
     def _doubtful(self, planned: PlannedSubmission, what: str) -> Uncertain:
@@ -159,20 +156,6 @@ class Sender:
             connection=self._connection,
             subject=planned.reference,
             next_step="see who books in the journal that is kept for GoCardless.",
-        )
-
-    def _divide(self, planned: PlannedSubmission, refusal: Rejected) -> None:
-        """Raises `StaleVersion`, unless too many entries were divided already."""
-        self._divisions += 1
-        if self._divisions > MOST_DIVISIONS:
-            return
-        size = max(1, len(planned.posting_keys) // PARTS)
-        self.crowds.update(dict.fromkeys(planned.posting_keys, size))
-        raise StaleVersion(
-            f"{refusal.reason} The entry is planned again in parts of {size}.",
-            system=SYSTEM,
-            connection=self._connection,
-            subject=planned.reference,
         )
 
     def _forbidden(self, planned: PlannedSubmission, error: PermissionRefused) -> NotSent:

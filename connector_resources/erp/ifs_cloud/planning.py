@@ -14,7 +14,7 @@ from typing import assert_never
 from bookkeeping.customer_rules import changed_details, superseded
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Posting, PostingKind, Side
-from connector_resources.erp.contract import Complete, Hold, Planned, PlannedSubmission, PostingWork
+from connector_resources.erp.contract import Complete, Planned, PlannedSubmission, PostingWork
 from connector_resources.erp.ifs_cloud import documents
 from connector_resources.erp.ifs_cloud.companies import (
     company_of,
@@ -31,7 +31,7 @@ from connector_resources.erp.ifs_cloud.reading import CUSTOMER_KINDS, reference_
 from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.erp.ifs_cloud.snapshot import Snapshot
 from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
-from connector_resources.erp.refusal import CannotBook
+from connector_resources.erp.refusal import CannotBook, hold_of, unread
 
 VOUCHER_STEP, PAYMENT_STEP, FILE_STEP = "voucher", "payment", "file"
 #: postings of a customer that take back what an earlier one settled.
@@ -81,22 +81,14 @@ class _Desk:
     def next(self, work: PostingWork) -> Planned | None:
         """The answer; None when the posting shares a document that `documents` puts together."""
         posting = work.posting
-        if work.done and not work.done[-1].verified:
-            document = work.done[-1].document
-            return Hold(
-                posting.key,
-                "not_read_back",
-                f"{document.kind} {document.number} was not read back yet.",
-                f"Run the posting again; if it stays, look at the document in IFS Cloud, then release {posting.key}.",
-            )
+        if (waits := unread(work, "the document in IFS Cloud")) is not None:
+            return waits
         if work.done and posting.kind is not PostingKind.CUSTOMER:
             return Complete(posting.key)
         try:
             return self._by_kind(work)
         except CannotBook as problem:
-            reason = f"{posting.subject}: {problem.reason}."
-            next_step = f"{problem.next_step[:1].upper()}{problem.next_step[1:]}; then release {posting.key}."
-            return Hold(posting.key, problem.code, reason, next_step)
+            return hold_of(problem, posting)
 
     def _by_kind(self, work: PostingWork) -> Planned | None:
         match work.posting.kind:

@@ -95,7 +95,7 @@ class Sage300Connector:
         self._unfinished = []
 
     def plan(self, work: Sequence[PostingWork], cut_off: datetime) -> list[Planned]:
-        return self._planner.plan(work, self._snapshot, self._sender.crowds)
+        return self._planner.plan(work, self._snapshot, self._sender.crowds.most)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

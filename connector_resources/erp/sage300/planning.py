@@ -14,9 +14,9 @@ from typing import assert_never
 from bookkeeping.customer_rules import superseded
 from bookkeeping.money import Money
 from bookkeeping.postings import ERP_KINDS, MASTER_DATA_KINDS, SALES_KINDS, AccountRole, Posting, PostingKind, Side
-from connector_resources.erp.contract import Complete, Hold, Planned, PostingWork
+from connector_resources.erp.contract import Complete, Planned, PostingWork
 from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
-from connector_resources.erp.refusal import CannotBook
+from connector_resources.erp.refusal import CannotBook, hold_of, unread
 from connector_resources.erp.sage300 import documents, references
 from connector_resources.erp.sage300.batches import BatchDesk, Share
 from connector_resources.erp.sage300.customer_planning import CustomerDesk, customer_of
@@ -68,23 +68,14 @@ class _Desk:
     def next(self, work: PostingWork) -> Planned | None:
         """The answer; None when the posting is a share of a batch that `batches` puts together."""
         posting = work.posting
-        if work.done and not work.done[-1].verified:
-            document = work.done[-1].document
-            return Hold(
-                posting.key,
-                "not_read_back",
-                f"{document.kind} {document.number} was not read back yet.",
-                f"Run the posting again; if it stays, look at the batch in Sage 300, then release {posting.key}.",
-            )
+        if (waits := unread(work, "the batch in Sage 300")) is not None:
+            return waits
         try:
             if posting.kind in MONEY_KINDS and not posting.lines:
                 return Complete(posting.key, "The posting has no amount.")
             return self._by_kind(work)
         except CannotBook as problem:
-            reason = f"{posting.subject}: {problem.reason}."
-            return Hold(
-                posting.key, problem.code, reason, f"{_capital(problem.next_step)}; then release {posting.key}."
-            )
+            return hold_of(problem, posting)
 
     def _by_kind(self, work: PostingWork) -> Planned | None:
         match work.posting.kind:
@@ -382,7 +373,3 @@ def _is_direct(posting: Posting) -> bool:
 
 def _did(work: PostingWork, step: str) -> bool:
     return any(done.step == step for done in work.done)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

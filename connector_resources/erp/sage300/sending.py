@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connector_resources.erp.contract import Document, Outcome, PlannedSubmission, Posted, Rejected
+from connector_resources.erp.crowds import Crowds
 from connector_resources.erp.exact_json import dump_exact
 from connector_resources.erp.sage300 import documents, readback, refusals, wire
 from connector_resources.erp.sage300.addresses import JSON
@@ -31,15 +32,12 @@ from connector_resources.errors import (
     PermissionRefused,
     Refused,
     RemoteError,
-    StaleVersion,
     TokenRefused,
     Uncertain,
 )
 
 #: seconds before a record that somebody has open is tried again (section 8).
 LOCK_WAITS_S = (5.0, 15.0, 45.0)
-#: into how many parts a refused batch is divided, and how often in one run.
-PARTS, MOST_DIVISIONS = 8, 12
 #: what a leftover is called; nobody looks it up, and it holds nothing.
 LEFT_OVER = "GC LEFT OVER - EMPTY - PLEASE DELETE"
 
@@ -54,8 +52,7 @@ class Sender:
         self._settings = settings
         self._connection = connection
         self._sleep = sleep
-        self.crowds: dict[str, int] = {}
-        self._divisions = 0
+        self.crowds = Crowds(system=SYSTEM, connection=connection, document="batch")
 
     def submit(self, planned: PlannedSubmission) -> Outcome:
         """Raises `NotSent` or `Uncertain`; everything else Sage says is an outcome."""
@@ -106,7 +103,7 @@ class Sender:
                 f"Delete batch {left} in Sage 300, correct the cause, then release the postings.",
             )
         if len(planned.posting_keys) > 1 and refusal.code in refusals.OF_AN_ENTRY:
-            self._divide(planned, refusal)
+            self.crowds.divide(planned, refusal)
         return refusal
 
     def _clear_away(self, sent: Sent) -> str:
@@ -135,20 +132,6 @@ class Sender:
             body=dump_exact(body),
             content_type=JSON,
             posting_keys=(),
-        )
-
-    def _divide(self, planned: PlannedSubmission, refusal: Rejected) -> None:
-        """Raises `StaleVersion`, unless too many batches were divided already."""
-        self._divisions += 1
-        if self._divisions > MOST_DIVISIONS:
-            return
-        size = max(1, len(planned.posting_keys) // PARTS)
-        self.crowds.update(dict.fromkeys(planned.posting_keys, size))
-        raise StaleVersion(
-            f"{refusal.reason} The batch is planned again in parts of {size}.",
-            system=SYSTEM,
-            connection=self._connection,
-            subject=planned.reference,
         )
 
     def _uncertain(self, planned: PlannedSubmission, why: str) -> Uncertain:

@@ -16,9 +16,10 @@ from bookkeeping.money import Money, total
 from bookkeeping.postings import AccountRole, Posting, Side
 from connector_resources.erp.contract import Document
 from connector_resources.erp.payout_books import StoredBooks, movements
+from connector_resources.erp.refusal import CannotBook
 from connector_resources.erp.visma import journals
 from connector_resources.erp.visma.documents import CREDIT_NOTE, JOURNAL, ZERO, day_of, money
-from connector_resources.erp.visma.journals import AccountUnmapped, Batch
+from connector_resources.erp.visma.journals import Batch
 from connector_resources.erp.visma.readback import DocumentReader, Standing
 from connector_resources.erp.visma.settings import VismaSettings
 
@@ -63,8 +64,8 @@ class ExchangeReader:
         for each in payouts:
             try:
                 found[each.key] = self._read(each, self._documents(each), base_currency)
-            except AccountUnmapped as problem:
-                found[each.key] = Exchange(unknown=str(problem))
+            except CannotBook as problem:
+                found[each.key] = Exchange(unknown=problem.reason)
         return found
 
     def differences(self, payout: Posting, step: str, standing: Standing, base_currency: str) -> list[str]:
@@ -76,8 +77,8 @@ class ExchangeReader:
             return []
         try:
             return self._differences(payout, step.removeprefix("release_"), standing, base_currency)
-        except AccountUnmapped as problem:
-            return [str(problem)]
+        except CannotBook as problem:
+            return [problem.reason]
 
     def _differences(self, payout: Posting, name: str, standing: Standing, base_currency: str) -> list[str]:
         if name == journals.DIFFERENCE_STEP:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Line, Posting, PostingKind, Side
+from connector_resources.erp.refusal import CannotBook
 from connector_resources.erp.visma.documents import date_time, fitting, subaccount, wrapped
 from connector_resources.erp.visma.settings import VismaSettings
 
@@ -23,15 +24,6 @@ LETTERS = "ABCDEFGH"
 #: the batch of a converted payout's exchange difference.
 DIFFERENCE_SUFFIX = "/FX"
 DIFFERENCE_STEP = "journal_fx"
-
-
-class AccountUnmapped(Exception):
-    """A role or tax rate of the posting has no account or VAT code in the settings. `code` is that of the hold."""
-
-    def __init__(self, code: str, message: str, next_step: str) -> None:
-        self.code = code
-        self.next_step = next_step
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +107,7 @@ def journal(
     settings: VismaSettings,
     exchange_rate: Decimal | None = None,
 ) -> dict[str, Any]:
-    """The body of one batch. Without an exchange rate Visma takes its own of the day. Raises `AccountUnmapped`."""
+    """The body of one batch. Without an exchange rate Visma takes its own of the day. Raises `CannotBook`."""
     with_vat = settings.fee_vat_mode == "gl_vat" and any(line.tax_rate for line in batch.lines)
     body: dict[str, Any] = {
         "hold": wrapped(settings.create_on_hold),
@@ -152,7 +144,7 @@ def _line(posting: Posting, line: Line, settings: VismaSettings, with_vat: bool)
     if with_vat and line.tax_rate:
         code = settings.vat_codes.get(line.tax_rate)
         if code is None:
-            raise AccountUnmapped(
+            raise CannotBook(
                 "vat_code_unmapped",
                 f"the tax rate {line.tax_rate} has no VAT code",
                 f"add vat_codes.{line.tax_rate} to the connection file",
@@ -163,7 +155,7 @@ def _line(posting: Posting, line: Line, settings: VismaSettings, with_vat: bool)
 
 
 def account_of(line: Line, settings: VismaSettings) -> str:
-    """The general ledger account of a line. Raises `AccountUnmapped` when the settings name none."""
+    """The general ledger account of a line. Raises `CannotBook` when the settings name none."""
     role, currency = line.role, line.amount.currency
     if role in (AccountRole.CLEARING, AccountRole.BANK):
         accounts = settings.currencies.get(currency)
@@ -191,13 +183,13 @@ _SUBSTITUTES = {
 }
 
 
-def currency_unmapped(currency: str) -> AccountUnmapped:
-    return AccountUnmapped(
+def currency_unmapped(currency: str) -> CannotBook:
+    return CannotBook(
         "currency_unmapped",
         f"there are no accounts for {currency}",
         f"add currencies.{currency} with its clearing cash account and bank account to the connection file",
     )
 
 
-def _role_unmapped(role: str, field: str) -> AccountUnmapped:
-    return AccountUnmapped("account_unmapped", f"the role {role} has no account", f"set {field} in the connection file")
+def _role_unmapped(role: str, field: str) -> CannotBook:
+    return CannotBook("account_unmapped", f"the role {role} has no account", f"set {field} in the connection file")

@@ -18,12 +18,13 @@ from bookkeeping.postings import MASTER_DATA_KINDS, AccountRole, Posting, Postin
 from connector_resources.erp.contract import Complete, Document, Hold, Planned, PlannedSubmission, PostingWork
 from connector_resources.erp.exact_json import dump_exact
 from connector_resources.erp.invoice_book import InvoiceBook, allocations_of
+from connector_resources.erp.refusal import CannotBook, hold_of, unread
 from connector_resources.erp.visma import documents, journals, periods
 from connector_resources.erp.visma.attributes import attribute_change
 from connector_resources.erp.visma.customer_details import details_body, differing_details
 from connector_resources.erp.visma.exchange import Exchange, clearing_rate
 from connector_resources.erp.visma.invoices import reserve_drafts
-from connector_resources.erp.visma.journals import AccountUnmapped, Batch
+from connector_resources.erp.visma.journals import Batch
 from connector_resources.erp.visma.settings import CurrencyAccounts, VismaSettings
 from connector_resources.erp.visma.wire import CustomerRow
 
@@ -78,22 +79,16 @@ class _Desk:
 
     def next(self, work: PostingWork) -> Planned:
         posting = work.posting
-        if work.done and not work.done[-1].verified:
-            return Hold(
-                posting.key,
-                "not_read_back",
-                f"{work.done[-1].document.kind} {work.done[-1].document.number} was not read back yet.",
-                f"Run the posting again; if it stays, look at the document in Visma, then release {posting.key}.",
-            )
+        if (waits := unread(work, "the document in Visma")) is not None:
+            return waits
         try:
             if posting.kind in MONEY_KINDS and not posting.lines:
                 return Complete(posting.key, "The posting has no amount.")
             return self._by_kind(work)
         except _Held as held:
             return Hold(posting.key, held.code, held.reason, held.next_step)
-        except AccountUnmapped as problem:
-            subject = f"{posting.subject}: {problem}."
-            return Hold(posting.key, problem.code, subject, f"{problem.next_step}, then release {posting.key}.")
+        except CannotBook as problem:
+            return hold_of(problem, posting)
 
     def _by_kind(self, work: PostingWork) -> Planned:
         match work.posting.kind:
@@ -243,9 +238,7 @@ class _Desk:
 
     def _create_credit_note(self, posting: Posting, amount: Money, customer: str) -> Planned:
         if AccountRole.SALES_RETURNS not in self.settings.accounts:
-            raise AccountUnmapped(
-                "account_unmapped", "the role sales_returns has no account", "set accounts.sales_returns"
-            )
+            raise CannotBook("account_unmapped", "the role sales_returns has no account", "set accounts.sales_returns")
         dated = self._open_day(posting, periods.CREDIT_NOTES)
         try:
             body = documents.credit_note(posting, amount, dated, customer, self.settings)

@@ -17,17 +17,16 @@ Online.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from sandbox import controls
 from sandbox.exact_online.books import Entry
 from sandbox.exact_online.oauth import TROUBLE
 from sandbox.exact_online.refusals import Refusal
 from sandbox.exact_online.webhooks import Misbehaviour
-from sandbox.faults import Fault, FaultLayer
+from sandbox.faults import FaultLayer
 
 if TYPE_CHECKING:
     from sandbox.exact_online.division import Division
@@ -38,13 +37,9 @@ Control = Callable[["Division", FaultLayer, str, Any], Any]
 
 def answer(division: Division, faults: FaultLayer, method: str, path: str, body: bytes) -> tuple[int, Any]:
     """Status and JSON of one control request. Mistakes of the caller are 400 with their text."""
-    handler = _HANDLERS.get(path.removeprefix("/_control").strip("/"))
-    if handler is None:
-        return 404, {"message": f"no control {path}; known: {', '.join(sorted(_HANDLERS))}"}
-    try:
-        return 200, handler(division, faults, method, json.loads(body or b"{}"))
-    except (ValueError, KeyError, TypeError, Refusal) as problem:
-        return 400, {"message": f"{type(problem).__name__}: {problem}"}
+    return controls.answer(
+        _HANDLERS, path, body, lambda handler, given: handler(division, faults, method, given), Refusal
+    )
 
 
 def books(division: Division, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
@@ -89,32 +84,17 @@ def _document(division: Division, entry: Entry) -> dict[str, Any]:
 
 
 def _clock(division: Division, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if "now" in body:
-        division.clock.set(datetime.fromisoformat(body["now"]))
-    if "advance_s" in body:
-        division.clock.advance(timedelta(seconds=int(body["advance_s"])))
-    return {"now": division.now().isoformat()}
+    return controls.clock(division.clock, body)
 
 
 def _faults(division: Division, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if method == "DELETE":
-        faults.clear()
-    elif method == "POST":
-        for each in body if isinstance(body, list) else [body]:
-            faults.add(Fault(**each))
-    return {"queued": [dataclasses.asdict(fault) for fault in faults.queued]}
+    return controls.faults(faults, method, body)
 
 
 def _requests(division: Division, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
     if method == "DELETE":
-        faults.requests.clear()
         division.ignored_fields.clear()
-    return {
-        "total": len(faults.requests),
-        "by_method": dict(Counter(verb for verb, _ in faults.requests)),
-        "by_path": dict(Counter(f"{verb} {path}" for verb, path in faults.requests)),
-        "ignored_fields": sorted(division.ignored_fields),
-    }
+    return {**controls.requests(faults, method), "ignored_fields": sorted(division.ignored_fields)}
 
 
 def _seed(division: Division, faults: FaultLayer, method: str, body: dict[str, Any]) -> dict[str, Any]:

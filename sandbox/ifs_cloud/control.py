@@ -20,13 +20,12 @@ Cloud.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sandbox.faults import Fault, FaultLayer
+from sandbox import controls
+from sandbox.faults import FaultLayer
 from sandbox.ifs_cloud import companies, evidence
 from sandbox.ifs_cloud.refusals import Refusal
 
@@ -41,13 +40,9 @@ _DATES = ("dated", "due", "valid_from", "DueDate", "InvoiceDate")
 
 def answer(tenant: Tenant, faults: FaultLayer, method: str, path: str, body: bytes) -> tuple[int, Any]:
     """Status and JSON of one control request. Mistakes of the caller are 400 with their text."""
-    handler = _HANDLERS.get(path.removeprefix("/_control").strip("/"))
-    if handler is None:
-        return 404, {"message": f"no control {path}; known: {', '.join(sorted(_HANDLERS))}"}
-    try:
-        return 200, handler(tenant, faults, method, json.loads(body or b"{}"))
-    except (ValueError, KeyError, TypeError, Refusal) as problem:
-        return 400, {"message": f"{type(problem).__name__}: {problem}"}
+    return controls.answer(
+        _HANDLERS, path, body, lambda handler, given: handler(tenant, faults, method, given), Refusal
+    )
 
 
 def _books(tenant: Tenant, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
@@ -56,29 +51,16 @@ def _books(tenant: Tenant, faults: FaultLayer, method: str, body: Any) -> dict[s
 
 
 def _clock(tenant: Tenant, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if "now" in body:
-        tenant.clock.set(datetime.fromisoformat(body["now"]))
-    if "advance_s" in body:
-        tenant.clock.advance(timedelta(seconds=int(body["advance_s"])))
-    return {"now": tenant.now().isoformat()}
+    return controls.clock(tenant.clock, body)
 
 
 def _faults(tenant: Tenant, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if method == "DELETE":
-        faults.clear()
-    elif method == "POST":
-        for each in body if isinstance(body, list) else [body]:
-            faults.add(Fault(**each))
-    return {"queued": [dataclasses.asdict(fault) for fault in faults.queued]}
+    return controls.faults(faults, method, body)
 
 
 def _requests(tenant: Tenant, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if method == "DELETE":
-        faults.requests.clear()
     return {
-        "total": len(faults.requests),
-        "by_method": dict(Counter(verb for verb, _ in faults.requests)),
-        "by_path": dict(Counter(f"{verb} {path}" for verb, path in faults.requests)),
+        **controls.requests(faults, method),
         "tokens_issued": tenant.realm.issued,
         "refused_by_limit": tenant.limits.refused,
     }

@@ -17,14 +17,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from bookkeeping.money import Money
-from sandbox.faults import Fault
+from sandbox import controls
 from sandbox.sage300 import batches
 from sandbox.sage300.books import Posting
 from sandbox.sage300.company import Company, HalfWrite
@@ -39,13 +37,7 @@ Control = Callable[["Sage300Sandbox", str, Any], Any]
 
 def answer(app: Sage300Sandbox, method: str, path: str, body: bytes) -> tuple[int, Any]:
     """Status and JSON of one control request. Mistakes of the caller are 400 with their text."""
-    handler = _HANDLERS.get(path.removeprefix("/_control").strip("/"))
-    if handler is None:
-        return 404, {"message": f"no control {path}; known: {', '.join(sorted(_HANDLERS))}"}
-    try:
-        return 200, handler(app, method, json.loads(body or b"{}"))
-    except (ValueError, KeyError, TypeError, Refusal) as problem:
-        return 400, {"message": f"{type(problem).__name__}: {problem}"}
+    return controls.answer(_HANDLERS, path, body, lambda handler, given: handler(app, method, given), Refusal)
 
 
 def books(company: Company) -> dict[str, Any]:
@@ -131,32 +123,15 @@ def _books(app: Sage300Sandbox, method: str, body: Any) -> dict[str, Any]:
 
 
 def _clock(app: Sage300Sandbox, method: str, body: Any) -> dict[str, Any]:
-    clock = app.company.clock
-    if "now" in body:
-        clock.set(datetime.fromisoformat(body["now"]))
-    if "advance_s" in body:
-        clock.advance(timedelta(seconds=int(body["advance_s"])))
-    return {"now": clock.now().isoformat()}
+    return controls.clock(app.company.clock, body)
 
 
 def _faults(app: Sage300Sandbox, method: str, body: Any) -> dict[str, Any]:
-    if method == "DELETE":
-        app.faults.clear()
-    elif method == "POST":
-        for each in body if isinstance(body, list) else [body]:
-            app.faults.add(Fault(**each))
-    return {"queued": [dataclasses.asdict(fault) for fault in app.faults.queued]}
+    return controls.faults(app.faults, method, body)
 
 
 def _requests(app: Sage300Sandbox, method: str, body: Any) -> dict[str, Any]:
-    seen = app.faults.requests
-    if method == "DELETE":
-        seen.clear()
-    return {
-        "total": len(seen),
-        "by_method": dict(Counter(verb for verb, _ in seen)),
-        "by_path": dict(Counter(f"{verb} {path}" for verb, path in seen)),
-    }
+    return controls.requests(app.faults, method)
 
 
 def _seed(app: Sage300Sandbox, method: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,12 @@ Visma.net.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sandbox.faults import Fault, FaultLayer
+from sandbox import controls
+from sandbox.faults import FaultLayer
 from sandbox.visma import actions
 from sandbox.visma.records import Account, Attribute, CashAccount, CustomerClass, EntryType, PaymentMethod
 from sandbox.visma.refusals import Refusal
@@ -39,13 +38,9 @@ Control = Callable[["Company", FaultLayer, str, Any], Any]
 
 def answer(company: Company, faults: FaultLayer, method: str, path: str, body: bytes) -> tuple[int, Any]:
     """Status and JSON of one control request. Mistakes of the caller are 400 with their text."""
-    handler = _HANDLERS.get(path.removeprefix("/_control").strip("/"))
-    if handler is None:
-        return 404, {"message": f"no control {path}; known: {', '.join(sorted(_HANDLERS))}"}
-    try:
-        return 200, handler(company, faults, method, json.loads(body or b"{}"))
-    except (ValueError, KeyError, TypeError, Refusal) as problem:
-        return 400, {"message": f"{type(problem).__name__}: {problem}"}
+    return controls.answer(
+        _HANDLERS, path, body, lambda handler, given: handler(company, faults, method, given), Refusal
+    )
 
 
 def books(company: Company, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
@@ -128,32 +123,19 @@ def _row(kind: str, number: str, reference: str, record: Any, customer: str, min
 
 
 def _clock(company: Company, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if "now" in body:
-        company.clock.set(datetime.fromisoformat(body["now"]))
-    if "advance_s" in body:
-        company.clock.advance(timedelta(seconds=int(body["advance_s"])))
-    return {"now": company.clock.now().isoformat()}
+    return controls.clock(company.clock, body)
 
 
 def _faults(company: Company, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
-    if method == "DELETE":
-        faults.clear()
-    elif method == "POST":
-        for each in body if isinstance(body, list) else [body]:
-            faults.add(Fault(**each))
-    return {"queued": [dataclasses.asdict(fault) for fault in faults.queued]}
+    return controls.faults(faults, method, body)
 
 
 def _requests(company: Company, faults: FaultLayer, method: str, body: Any) -> dict[str, Any]:
     if method == "DELETE":
-        faults.requests.clear()
         company.ignored_parameters.clear()
         company.ignored_fields.clear()
-    counts = Counter(f"{verb} {path}" for verb, path in faults.requests)
     return {
-        "total": len(faults.requests),
-        "by_method": dict(Counter(verb for verb, _ in faults.requests)),
-        "by_path": dict(counts),
+        **controls.requests(faults, method),
         "ignored_parameters": sorted(company.ignored_parameters),
         "ignored_fields": sorted(company.ignored_fields),
     }

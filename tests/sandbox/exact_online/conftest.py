@@ -11,13 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from starlette.types import Receive, Scope, Send
 
 from sandbox.clock import SandboxClock
 from sandbox.exact_online.app import ExactOnlineSandbox, create_app
 from sandbox.exact_online.division import Division
 from sandbox.exact_online.switches import Switches
-from sandbox.serve import running
+from tests.sandbox.switchboard import Switchboard
 
 CLIENT = "3f0c1c5e-8a51-4a3a-9f0e-0a4d0f5b7a11"
 REDIRECT = "http://127.0.0.1:8123/callback"
@@ -155,31 +154,13 @@ def division() -> Division:
     return division
 
 
-class _Switchboard:
-    """One server for all tests; each test plugs in its own application."""
-
-    def __init__(self) -> None:
-        self.app: ExactOnlineSandbox | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None, "no test has plugged in an application"
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[tuple[str, _Switchboard]]:
-    switchboard = _Switchboard()
-    with running(switchboard) as base:
-        yield base, switchboard
-
-
 @pytest.fixture
-def api(division: Division, server: tuple[str, _Switchboard]) -> Iterator[Api]:
+def api(division: Division, server: tuple[str, Switchboard]) -> Iterator[Api]:
     base, switchboard = server
-    switchboard.app = create_app(division)
-    api = Api(base, switchboard.app)
+    switchboard.app = app = create_app(division)
+    api = Api(base, app)
     api.login()
-    switchboard.app.faults.requests.clear()
+    app.faults.requests.clear()
     yield api
     api.session.close()
 

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.clock import SandboxClock
 from sandbox.ifs_cloud.app import IfsCloudSandbox, create_app
 from sandbox.ifs_cloud.switches import Switches
 from sandbox.ifs_cloud.tenant import Tenant
-from sandbox.serve import running
+from tests.sandbox.switchboard import Switchboard
 
 TOKEN_FORM = {
     "grant_type": "client_credentials",
@@ -166,26 +165,8 @@ def tenant() -> Tenant:
     return tenant
 
 
-class _Switchboard:
-    """One server for all tests; each test plugs in its own application."""
-
-    def __init__(self) -> None:
-        self.app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None, "no test has plugged in an application"
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[tuple[str, _Switchboard]]:
-    switchboard = _Switchboard()
-    with running(switchboard) as base:
-        yield base, switchboard
-
-
 @pytest.fixture
-def api(tenant: Tenant, server: tuple[str, _Switchboard]) -> Iterator[Api]:
+def api(tenant: Tenant, server: tuple[str, Switchboard]) -> Iterator[Api]:
     base, switchboard = server
     app = create_app(tenant)
     switchboard.app = app

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 import requests
-from starlette.types import Receive, Scope, Send
 
 from sandbox.clock import SandboxClock
-from sandbox.serve import running
 from sandbox.visma.app import VismaSandbox, create_app
 from sandbox.visma.company import Company
+from tests.sandbox.switchboard import Switchboard
 
 SCOPES = ("read", "create", "update", "delete")
 
@@ -162,28 +161,10 @@ def company() -> Company:
     return company
 
 
-class _Switchboard:
-    """One server for all tests; each test plugs in its own application."""
-
-    def __init__(self) -> None:
-        self.app: VismaSandbox | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None, "no test has plugged in an application"
-        await self.app(scope, receive, send)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[tuple[str, _Switchboard]]:
-    switchboard = _Switchboard()
-    with running(switchboard) as base:
-        yield base, switchboard
-
-
 @pytest.fixture
-def api(company: Company, server: tuple[str, _Switchboard]) -> Iterator[Api]:
+def api(company: Company, server: tuple[str, Switchboard]) -> Iterator[Api]:
     base, switchboard = server
-    switchboard.app = create_app(company)
-    api = Api(base, switchboard.app)
+    switchboard.app = app = create_app(company)
+    api = Api(base, app)
     yield api
     api.session.close()

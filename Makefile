@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-ui deep explore faults kills load deployment fuzz controls leaks audit overhead check lock clean
+.PHONY: demo test test-ui deep explore faults kills load deployment fuzz controls leaks audit overhead bench check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
@@ -27,16 +27,17 @@ FIRST ?= 0
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults --schedules $(SCHEDULES) --first $(FIRST) $(if $(ERP),--erp $(ERP)) $(if $(COVERED),--require-coverage)
 
-# Real processes and kill -9: KILLS= of them for each ledger.
+# Real processes and kill -9: KILLS= of them for each ledger, and up to 20 on PostgreSQL; JOBS= campaigns side by side.
 KILLS ?= 100
+JOBS ?= 3
 kills: $(STAMP)
-	$(BIN)/python -m tests.kills --kills $(KILLS)
+	$(BIN)/python -m tests.kills --kills $(KILLS) --jobs $(JOBS) --also-on-postgres visma
 
 # The Dagster UI in a real browser: minutes. PICTURES=docs/images also renews the pictures of the docs.
 test-ui: $(STAMP)
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium; } \
 	  || { echo "Chromium is needed: install your distribution's package chromium, then make test-ui"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ui.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/ui.txt
 	$(BIN)/pytest tests/ui -m ui $(if $(PICTURES),--screenshots $(PICTURES))
 
 # Load that takes minutes: the budgets of very large days.
@@ -60,9 +61,21 @@ controls: $(STAMP)
 leaks: $(STAMP)
 	$(BIN)/pytest -m "load or not load" tests/security/test_leaks.py tests/security/test_erasure.py
 
-# What is installed against what is locked, and a list of it for auditors.
-audit: $(STAMP)
-	$(BIN)/python requirements/audit.py --sbom sbom.json
+# What is installed against what is locked, and a list of it for auditors. VULNERABILITIES=1 looks up what is known against
+# each package, which needs the network and installs requirements/audit.txt into an environment of its own.
+AUDIT := $(VENV)/audit
+audit: $(STAMP) $(if $(VULNERABILITIES),$(AUDIT)/.installed)
+	$(BIN)/python requirements/audit.py --sbom sbom.json $(if $(VULNERABILITIES),--ask $(AUDIT)/bin/pip-audit)
+
+$(AUDIT)/.installed: requirements/audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/audit.txt
+	@touch $@
+
+# Every measurement in one go, as a dated page in docs/benchmarks; QUICK=1 takes minutes, ONLY= names some of them. Other
+# readers are installed into environments of their own below .bench.
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) --write docs/benchmarks
 
 # What exactly-once costs, against a loop that only sends.
 overhead: $(STAMP)
@@ -78,7 +91,7 @@ check: $(STAMP)
 $(STAMP): requirements/dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -89,6 +102,7 @@ lock:
 	$(LOCK) requirements/base.in requirements/dev.in --output-file requirements/dev.txt
 	$(LOCK) requirements/ui.in --output-file requirements/ui.txt
 	$(LOCK) requirements/fuzz.in --output-file requirements/fuzz.txt
+	$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 
 clean:
 	rm -rf $(VENV) .bench demo_home sbom.json

@@ -104,7 +104,7 @@ def match_customer(
         return NoMatch(f"{customer.id} is linked to {', '.join(sleeping)}, which is inactive in the ERP")
     *others, last = (_WORDS[kind] for kind in believed)
     what = f"{', '.join(others)} or {last}" if others else last
-    return NoMatch(f"no active ERP customer has the {what} of {customer.id} ({customer.name})")
+    return NoMatch(f"no active ERP customer has the {what} of {customer.id}")
 
 
 _WORDS = {"link": "id", "metadata": "number", "email": "e-mail", "name": "exact name"}

@@ -23,6 +23,11 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the store, such as postgresql://user@host/db. Default: SQLite in the home.",
     )
     vault_key: SecretStr | None = Field(default=None, description="Vault key, 32 bytes in base64; wins over the file.")
+    vault_key_command: str | None = Field(
+        default=None,
+        description="Command that prints the vault key, such as the one that reads your secret store; it is started without "
+        "a shell and wins over the file.",
+    )
     vault_key_file: Path | None = Field(
         default=None, description="File with the vault key. Default: vault.key in home."
     )

@@ -18,6 +18,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: headers of GoCardless and of the ERPs stay below 4 KiB; a proxy in front may add its own.
 MAX_HEADER_BYTES = 32 * 1024
+#: the parser limits only heads that are not complete yet, so it is given no more than this at a time.
+_PIECE_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def receiver_server(app: ASGIApp, host: str, port: int, door: Door | None = None
         limit_concurrency=door.busy,
         timeout_keep_alive=max(1, round(door.request_s)),
         timeout_graceful_shutdown=round(door.request_s) + 20,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES - _PIECE_BYTES,
         backlog=min(2048, door.connections * 2),
     )
     return uvicorn.Server(config)
@@ -80,9 +82,10 @@ class _GuardedProtocol(H11Protocol):
             self._patience = self.loop.call_later(self.door.request_s, self._cut)
 
     def data_received(self, data: bytes) -> None:
-        if self._cut_off or self.transport.is_closing():
-            return
-        super().data_received(data)
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self._cut_off or self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _PIECE_BYTES])
         self._look()
 
     def send_400_response(self, msg: str) -> None:

@@ -66,6 +66,7 @@ def exact_online_section(address: str) -> dict[str, Any]:
     return {
         "kind": "exact_online",
         "base_url": address,
+        "token_url": f"{address}/api/oauth2/token",
         "currencies": {
             "EUR": {"bank_journal": "23", "clearing_account": "1230", "transit_account": "2000"},
             "GBP": {"bank_journal": "24", "clearing_account": "1231", "transit_account": "2000"},
@@ -94,6 +95,7 @@ def ifs_cloud_section(address: str, creditor: str) -> dict[str, Any]:
     return {
         "kind": "ifs_cloud",
         "base_url": address,
+        "token_url": f"{address}/auth/realms/acmeprod/protocol/openid-connect/token",
         "realm": "acmeprod",
         "companies": {
             "10": {

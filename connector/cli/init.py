@@ -150,7 +150,7 @@ def _choose_erp(erp: str | None, kept: KeptAnswers, *, asks: bool) -> str:
 
 
 def _make_key(home: Settings) -> None:
-    had_key = home.vault_key is not None or home.key_file.exists()
+    had_key = home.vault_key or home.vault_key_command or home.key_file.exists()
     home.root.mkdir(parents=True, exist_ok=True)
     load_vault_key(home)
     if not had_key:

@@ -34,10 +34,10 @@ NUMBERS_FORGOTTEN = (
 
 @dataclass(slots=True)
 class LinkReport:
-    """What linking did: links by method, and who is still open and why."""
+    """What linking did: links by method, and who is still open and why. No names: Dagster keeps its history for ever."""
 
     links: Counter[str] = field(default_factory=Counter)
-    open: list[tuple[str, str, str]] = field(default_factory=list)
+    open: list[tuple[str, str]] = field(default_factory=list)
     released: int = 0
     erp_customers: int = 0
     changes: AlignmentReport = field(default_factory=AlignmentReport)
@@ -47,8 +47,8 @@ class LinkReport:
         return f"new links: {made}; {len(self.open)} customers are not linked; {self.released} held postings released"
 
     def metadata(self) -> dict[str, Any]:
-        rows = [f"| {key} | {name} | {why} |" for key, name, why in self.open[:50]]
-        table = "\n".join(["| GoCardless customer | name | why not linked |", "| --- | --- | --- |", *rows])
+        rows = [f"| {key} | {why} |" for key, why in self.open[:50]]
+        table = "\n".join(["| GoCardless customer | why not linked |", "| --- | --- |", *rows])
         shown: dict[str, Any] = {
             "new links": sum(self.links.values()),
             "not linked": len(self.open),
@@ -115,7 +115,7 @@ class CustomerDirectory:
         if self._connector.traits.allocates_customer_numbers and self._store.customers.numbers_are_forgotten(
             self._name
         ):
-            report.open.extend((customer.id, customer.name, NUMBERS_FORGOTTEN) for customer in customers)
+            report.open.extend((customer.id, NUMBERS_FORGOTTEN) for customer in customers)
             return
         matched = [] if self._connector.traits.allocates_customer_numbers else self._matched(customers, report)
         with self._store.begin() as transaction:
@@ -145,7 +145,7 @@ class CustomerDirectory:
                 found.append((customer, match.number, match.method))
                 continue
             why = match.why if not isinstance(match, Ambiguous) else f"{match.why}: {', '.join(match.numbers)}"
-            report.open.append((customer.id, customer.name, why))
+            report.open.append((customer.id, why))
         return found
 
     def _candidates(self, customer: Customer) -> list[CustomerCandidate]:

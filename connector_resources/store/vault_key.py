@@ -1,4 +1,4 @@
-"""The vault's keys: 256-bit AES keys from the environment or a key file, never from the database.
+"""The vault's keys: 256-bit AES keys from the environment, a command or a key file, never from the database.
 
 Several may be given at a time, for rotation: the first seals, all of them open.
 """
@@ -9,7 +9,9 @@ import base64
 import binascii
 import hashlib
 import os
+import shlex
 import stat
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+ENVIRONMENT, COMMAND = "CONNECTOR_VAULT_KEY", "CONNECTOR_VAULT_KEY_COMMAND"
+#: a secret store is asked over a network; a prompt that waits for a person would wait for ever.
+COMMAND_S = 30
 
 
 class VaultKey:
@@ -104,13 +109,14 @@ class VaultKey:
 
 
 def load_vault_key(settings: Settings) -> VaultKey:
-    """The key of this installation: from the environment, else from the key file.
+    """The key of this installation: from the environment, else from the command, else from the key file.
 
     A home that has no key file yet gets a new one. A file that was named explicitly must exist: when it is missing, a
-    mount has failed, and a new key would not open what is stored. Raises `VaultKeyError`.
+    mount has failed, and a new key would not open what is stored; so it is with a command. Raises `VaultKeyError`.
     """
-    if settings.vault_key is not None:
-        return VaultKey.from_text(settings.vault_key.get_secret_value(), source="CONNECTOR_VAULT_KEY")
+    given = _given(settings)
+    if given is not None:
+        return given[1]
     path = settings.key_file
     if settings.vault_key_file is None and not path.exists():
         _create(path, VaultKey.generate()[1])
@@ -122,14 +128,15 @@ def rotate_key_file(settings: Settings, vault: Vault) -> int:
 
     The file names the new key before the first credential is sealed with it, and loses the old keys after the last:
     after a crash in between every credential still opens, and running it again finishes the work. With keys from the
-    environment nothing is made: the first of several given there becomes the only one in use.
+    environment or a command nothing is made: the first of several given there becomes the only one in use.
     """
-    if settings.vault_key is not None:
-        ring = VaultKey.from_text(settings.vault_key.get_secret_value(), source="CONNECTOR_VAULT_KEY")
+    given = _given(settings)
+    if given is not None:
+        source, ring = given
         if ring.count < 2:
             raise VaultKeyError(
-                "the key comes from the environment, and there is only one",
-                next_step="set CONNECTOR_VAULT_KEY to `<new key>,<old key>`, run this again, then remove the old key",
+                f"the key comes from {source}, and there is only one",
+                next_step=f"let {source} give `<new key>,<old key>`, run this again, then remove the old key",
             )
         return vault.rotate(ring)
     path = settings.key_file
@@ -139,6 +146,36 @@ def rotate_key_file(settings: Settings, vault: Vault) -> int:
     count = vault.rotate(VaultKey.from_file(path))
     _replace(path, text)
     return count
+
+
+def _given(settings: Settings) -> tuple[str, VaultKey] | None:
+    """The keys that are kept outside of this machine's files, and the variable they come by; None when they are not."""
+    if settings.vault_key is not None:
+        return ENVIRONMENT, VaultKey.from_text(settings.vault_key.get_secret_value(), source=ENVIRONMENT)
+    if settings.vault_key_command is not None:
+        return COMMAND, VaultKey.from_text(_printed_by(settings.vault_key_command), source=COMMAND)
+    return None
+
+
+def _printed_by(command: str) -> str:
+    """What the command prints. Neither its output nor its arguments, which may hold a token, get into an error."""
+    try:
+        words = shlex.split(command)
+        # The operator's own command, as a list: no shell reads it.
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_S, check=False)  # noqa: S603
+        if done.returncode == 0:
+            return done.stdout.decode("ascii")
+        problem = f"ended with status {done.returncode}"
+    except subprocess.TimeoutExpired:
+        problem = f"printed nothing within {COMMAND_S} s"
+    except (OSError, IndexError) as error:
+        problem = f"could not be started ({type(error).__name__})"
+    except ValueError:
+        problem = "is no command, or printed something else than a key"
+    raise VaultKeyError(
+        f"the command of {COMMAND} {problem}",
+        next_step="run it by hand as the user of the connector; it must print the key",
+    )
 
 
 def _key_id(key: bytes) -> str:

@@ -50,7 +50,7 @@ def test_each_evidence_finds_the_customer_and_names_itself(candidate, method):
 def test_only_what_is_believed_is_evidence_in_the_order_given():
     by_name, by_email = CustomerCandidate("9", "Ada & Søn A/S"), CustomerCandidate("8", "Somebody", "ada@example.com")
     assert match_customer(ADA, [by_name], (), ("link", "email")) == NoMatch(
-        "no active ERP customer has the id or e-mail of CU1 (Ada & Søn A/S)"
+        "no active ERP customer has the id or e-mail of CU1"
     )
     assert match_customer(ADA, [by_name, by_email], (), ("name", "email")) == CustomerMatch("9", "name")
     assert match_customer(ADA, [by_name, by_email], (), ("email", "name")) == CustomerMatch("8", "email")

@@ -39,21 +39,23 @@ _BODIES = [
     b"[" * 300 + b"]" * 300,
     b'{"a":1e400,"b":123456789012345678901234567890,"c":-0.0,"d":"\\ud800","e":NaN}',
 ]  # fmt: skip
+_REQUESTS = [
+    request(BODY, _SIGNED),
+    request(BODY, _SIGNED) * 2,
+    request(BODY, b"Webhook-Signature: " + b"0" * 64),
+    _CHUNKED + b"\r\n0\r\n\r\n",
+    request(BODY, _SIGNED, b"Origin: https://api.gocardless.com"),
+    request(BODY, _SIGNED, path=b"/webhooks/gocardless"),
+    request(b"{}", b"x-vwd-signature-v1: AAAA", path=b"/webhooks/erp/nordic"),
+    request(BODY, _SIGNED, b"Expect: 100-continue"),
+    b"GET /health HTTP/1.1\r\nHost: r\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: r\r\n\r\n",
+    b"POST /webhooks/gocardless/%00 HTTP/1.0\r\n\r\n",
+]
 #: by target: what a right input looks like.
 SEEDS: Mapping[str, Sequence[bytes]] = {
-    "raw http": [
-        request(BODY, _SIGNED),
-        request(BODY, _SIGNED) * 2,
-        request(BODY, b"Webhook-Signature: " + b"0" * 64),
-        _CHUNKED + b"\r\n0\r\n\r\n",
-        request(BODY, _SIGNED, b"Origin: https://api.gocardless.com"),
-        request(BODY, _SIGNED, path=b"/webhooks/gocardless"),
-        request(b"{}", b"x-vwd-signature-v1: AAAA", path=b"/webhooks/erp/nordic"),
-        request(BODY, _SIGNED, b"Expect: 100-continue"),
-        b"GET /health HTTP/1.1\r\nHost: r\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: r\r\n\r\n",
-        b"POST /webhooks/gocardless/%00 HTTP/1.0\r\n\r\n",
-    ],
+    "raw http": _REQUESTS,
+    "raw http, sockets": _REQUESTS,
     "signed body": _BODIES,
     "signature header": [signature(b'{"events":[]}'), b"0" * 64, b"sha256=" + b"a" * 64, b"\xe4", b""],
     "webhook body": _BODIES,

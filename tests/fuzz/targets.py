@@ -1,11 +1,15 @@
-"""What is fuzzed: each target takes any bytes and fails with `AssertionError`, or whatever it let through, on a weakness."""
+"""What is fuzzed: each target takes inputs of any bytes and fails with `AssertionError`, or what it let through, on a weakness.
+
+A target takes many inputs at once, because a look into the store costs as much as an input. Who wants to know which of them
+it was gives it one.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -23,8 +27,9 @@ from connector_resources.transport.answers import read_json, read_xml
 from sandbox.visma.company import Company
 from tests.erp_sections import exact_online_section, ifs_cloud_section, visma_section
 from tests.fuzz.receiver_in_process import NAME, SECRET, InProcess, signature
+from tests.fuzz.receiver_on_sockets import OnSockets
 
-Target = Callable[[bytes], None]
+Target = Callable[[Sequence[bytes]], None]
 
 STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 HEALTHY = re.compile(rb'\{"ok":true,"highest_inbox_row":[0-9]+\}')
@@ -44,34 +49,51 @@ _BODY = b'{"events":[]}'
 def raw_http(receiver: InProcess) -> Target:
     """Any bytes on a connection: no crash, and nothing accepted or stored whose signature the bytes do not hold."""
 
-    def check(data: bytes) -> None:
-        _judge(receiver, data, receiver.feed(data))
+    def check(inputs: Sequence[bytes]) -> None:
+        _judge(receiver, inputs, receiver.feed(*inputs))
+
+    return check
+
+
+def sockets(server: OnSockets) -> Target:
+    """The same over real sockets. Callers who come together are judged together: one's row may be stored before another's."""
+
+    def check(inputs: Sequence[bytes]) -> None:
+        _judge(server.receiver, [b"\n".join(inputs)], [b"\n".join(server.feed(*inputs))])
 
     return check
 
 
 def signed_body(receiver: InProcess) -> Target:
     """Any body with a right signature: it is stored as it came or refused, and never answered with an error of ours."""
+    head = b"POST /webhooks/gocardless/%s HTTP/1.1\r\nHost: r\r\nWebhook-Signature: %s\r\nContent-Length: %d\r\n\r\n"
 
-    def check(data: bytes) -> None:
-        head = (
-            b"POST /webhooks/gocardless/%s HTTP/1.1\r\nHost: r\r\nWebhook-Signature: %s\r\nContent-Length: %d\r\n\r\n"
-        )
-        answer = receiver.feed(head % (NAME.encode(), signature(data), len(data)) + data)
-        assert STATUS.findall(answer) in ([b"204"], [b"400"], [b"413"]), answer[:200]
-        _judge(receiver, signature(data), answer)
+    def check(inputs: Sequence[bytes]) -> None:
+        signatures = [signature(data) for data in inputs]
+        requests = [
+            head % (NAME.encode(), signed, len(data)) + data for signed, data in zip(signatures, inputs, strict=True)
+        ]
+        answers = receiver.feed(*requests)
+        for answer in answers:
+            assert STATUS.findall(answer) in ([b"204"], [b"400"], [b"413"]), answer[:200]
+        _judge(receiver, signatures, answers)
 
     return check
 
 
-def _judge(receiver: InProcess, data: bytes, answer: bytes) -> None:
+def _judge(receiver: InProcess, inputs: Sequence[bytes], answers: Sequence[bytes]) -> None:
+    """Inputs came one after the other, so that their rows stand in their order."""
     assert not receiver.crashes.texts, receiver.crashes.texts
-    statuses = STATUS.findall(answer)
-    assert all(status < b"500" for status in statuses), answer[:200]
     rows = receiver.new_rows()
-    assert all(signature(body) in data for body in rows), "a row was stored that nobody signed"
-    accepted = [status for status in statuses if status.startswith(b"2")]
-    assert len(accepted) - len(HEALTHY.findall(answer)) == len(rows), f"{answer[:200]!r} for {len(rows)} rows"
+    for data, answer in zip(inputs, answers, strict=True):
+        statuses = STATUS.findall(answer)
+        assert all(status < b"500" for status in statuses), answer[:200]
+        accepted = sum(status.startswith(b"2") for status in statuses) - len(HEALTHY.findall(answer))
+        mine, rows = rows[:accepted], rows[accepted:]
+        assert len(mine) == accepted, f"{answer[:200]!r} for {len(mine)} rows"
+        assert all(signature(body) in data for body in mine), "a row was stored that nobody signed"
+    assert not rows, f"{len(rows)} rows were stored and their callers refused"
+    assert receiver.rows_elsewhere() == receiver.elsewhere, "a table grew that no webhook is stored in"
 
 
 def signature_header(data: bytes) -> None:
@@ -127,7 +149,7 @@ def remote_xml(data: bytes) -> None:
     assert len("".join(root.itertext())) <= len(data)
 
 
-PURE: Mapping[str, Target] = {
+PURE: Mapping[str, Callable[[bytes], None]] = {
     "signature header": signature_header,
     "webhook body": webhook_body,
     "erp notification": erp_notification,
@@ -136,6 +158,21 @@ PURE: Mapping[str, Target] = {
 }
 
 
-def all_targets(receiver: InProcess) -> dict[str, Target]:
+def each(check: Callable[[bytes], None]) -> Target:
+    """A target that tries one input after the other."""
+
+    def check_all(inputs: Sequence[bytes]) -> None:
+        for data in inputs:
+            check(data)
+
+    return check_all
+
+
+def all_targets(receiver: InProcess, server: OnSockets) -> dict[str, Target]:
     """Every target by name; those that go through the whole receiver first."""
-    return {"raw http": raw_http(receiver), "signed body": signed_body(receiver), **PURE}
+    return {
+        "raw http": raw_http(receiver),
+        "raw http, sockets": sockets(server),
+        "signed body": signed_body(receiver),
+        **{name: each(check) for name, check in PURE.items()},
+    }

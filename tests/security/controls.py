@@ -1,12 +1,14 @@
 """Every control of docs/security.md: what it is, where it lives, how to switch it off, and the test that then fails.
 
-`mutations` switches them off one at a time. A control is switched off by replacing one attribute of the running program in
-the process of its test; nothing is written to a source file.
+Here are those of what is sent and received; those of what stays on the machine are taken from `controls_at_rest`. `mutations`
+switches them off one at a time. A control is switched off by replacing one attribute of the running program in the process of
+its test; nothing is written to a source file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.security.control import Control
+from tests.security.controls_at_rest import AT_REST
 
 RECEIVER = "tests/sensors/test_receiver.py"
 DOOR = "tests/sensors/test_front_door.py"
@@ -21,19 +23,6 @@ WORDS = "tests/security/test_hostile_words.py"
 DATEV_TEXTS = "tests/connector_resources/erp/datev/test_datev_hostile_texts.py"
 ERASURE = "tests/security/test_erasure.py"
 HOSTILE = "test_every_hostile_answer_is_bounded_and_says_whether_the_request_may_be_repeated"
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A control. `off` is Python that switches it off, run before the tests are collected, with `module` imported as `m`.
-
-    `test` is a node of pytest, file and name, that passes with the control and fails without it.
-    """
-
-    name: str
-    module: str
-    off: str
-    test: str
 
 
 CONTROLS = (
@@ -84,6 +73,35 @@ CONTROLS = (
         f"{RECEIVER}::test_one_connections_secret_opens_no_other",
     ),
     Control(
+        "Several secrets are valid while one is rotated",
+        "sensors.receiver",
+        "every = m._Receiver._secrets\nm._Receiver._secrets = lambda self, *a: every(self, *a)[:1]",
+        f"{RECEIVER}::test_two_secrets_are_valid_while_one_is_rotated",
+    ),
+    Control(
+        "Only a POST is a webhook",
+        "sensors.receiver",
+        "made = m.Route\nm.Route = lambda path, endpoint, methods: made(path, endpoint, methods=['GET', 'POST'])",
+        f"{RECEIVER}::test_only_posts_are_taken",
+    ),
+    Control(
+        "A webhook that comes again adds nothing",
+        "connector_resources.store.inbox",
+        "import itertools\n"
+        "inserted, numbers = m.insert_absent, itertools.count()\n"
+        "m.insert_absent = lambda c, table, rows, returning: inserted(\n"
+        "    c, table, [{**row, 'event_id': row['event_id'] + str(next(numbers))} for row in rows], returning)",
+        f"{DOOR}::test_a_replayed_request_changes_nothing",
+    ),
+    Control(
+        "A refusal tells no detail",
+        "sensors.receiver",
+        "from starlette.responses import PlainTextResponse\n"
+        "async def telling(request, error):\n    return PlainTextResponse(str(error), error.status)\n"
+        "m._refused = telling",
+        f"{DOOR}::test_what_is_no_webhook_is_refused_without_a_word",
+    ),
+    Control(
         "Bodies of webhooks are limited, also in chunks",
         "sensors.receiver",
         "async def whole(request, connection, most_bytes=0):\n    return await request.body()\nm._body = whole",
@@ -106,6 +124,18 @@ CONTROLS = (
         "sensors.front_door",
         "m._GuardedProtocol._cut = lambda self: None",
         f"{DOOR}::test_connections_beyond_the_limit_are_cut_and_those_within_are_served",
+    ),
+    Control(
+        "A busy receiver serves those whom it serves",
+        "sensors.front_door",
+        "made = m.uvicorn.Config\nm.uvicorn.Config = lambda *a, **k: made(*a, **{**k, 'limit_concurrency': None})",
+        f"{DOOR}::test_a_busy_receiver_says_so_to_all_but_those_it_serves",
+    ),
+    Control(
+        "Heads of requests are limited",
+        "sensors.front_door",
+        "m.MAX_HEADER_BYTES = 10**7",
+        f"{DOOR}::test_a_head_beyond_its_limit_is_refused_whatever_it_says",
     ),
     Control(
         "Entries of a webhook that no database could keep are no events",
@@ -144,6 +174,13 @@ CONTROLS = (
         "def init(self, *a, **k):\n    made(self, *a, **k)\n    self._verify = False\n"
         "m.Exchange.__init__ = init",
         f"{TLS}::test_a_private_ca_is_believed_only_where_it_is_named",
+    ),
+    Control(
+        "A private authority counts for its own connection",
+        "connector_resources.transport.exchange",
+        "made = m.Exchange.__init__\n"
+        "m.Exchange.__init__ = lambda self, *a, **k: made(self, *a, **{**k, 'ca_file': None})",
+        f"{TLS}::test_the_ca_file_of_a_connection_reaches_every_transport_of_its_ledger",
     ),
     Control(
         "Plain http only to this machine",
@@ -195,6 +232,16 @@ CONTROLS = (
         "connector_resources.transport.exchange",
         "import re\nm._CONTROL = re.compile('(?!)')",
         f"{TRANSPORT}::test_no_value_becomes_a_header_of_its_own",
+    ),
+    Control(
+        "No secret stands in an address",
+        "connector_resources.transport.exchange",
+        "made = m.Exchange.make\n"
+        "def make(self, method, url, params, headers, *a, **k):\n"
+        "    shown = [('access_token', value) for name, value in headers.items() if name.lower() == 'authorization']\n"
+        "    return made(self, method, url, [*params, *shown], headers, *a, **k)\n"
+        "m.Exchange.make = make",
+        f"{LEDGERS}::test_no_secret_stands_in_an_address",
     ),
     Control(
         "Cookies of an answer are not sent back",
@@ -271,6 +318,20 @@ CONTROLS = (
         f"{WORDS}::test_a_literal_is_one_string_and_keeps_its_value",
     ),
     Control(
+        "A value in a condition of Visma stays one value",
+        "connector_resources.erp.visma.client",
+        "class joined:\n"
+        '    dumps = staticmethod(lambda given, **k: \'{"%s":"%s"}\' % next(iter(given.items())))\n'
+        "m.json = joined",
+        f"{WORDS}::test_a_condition_of_visma_is_one_parameter_and_keeps_its_value",
+    ),
+    Control(
+        "What is no GUID is no key of Exact Online",
+        "connector_resources.erp.exact_online.odata",
+        """m.guid = lambda value: "guid'" + value + "'" """,
+        f"{WORDS}::test_what_is_no_guid_is_no_key_of_exact",
+    ),
+    Control(
         "An id leads nowhere else in an address of GoCardless",
         "connector_resources.gocardless.client",
         "m._path = lambda resource_type, resource_id: f'/{resource_type}/{resource_id}'",
@@ -282,4 +343,5 @@ CONTROLS = (
         "m._verify = lambda rows, head, anchor, first=1: m.TrailReport(True, 1, 'x')",
         f"{TRAIL}::test_a_removed_row_is_found",
     ),
+    *AT_REST,
 )

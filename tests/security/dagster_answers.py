@@ -1,4 +1,4 @@
-"""What Dagster's web server answers about everything that ran: its own application and GraphQL schema, without a socket."""
+"""What Dagster's web server answers about everything that ran: its own application and GraphQL schema, over HTTP."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import dagster as dg
+import requests
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
-from starlette.testclient import TestClient
+
+from sandbox.serve import running
 
 METADATA = """label description __typename
 ... on TextMetadataEntry { text }
@@ -42,32 +44,34 @@ CAPTURED = """query Captured($key: [String!]!) { capturedLogs(logKey: $key) { st
 
 def dagster_answers(instance: dg.DagsterInstance) -> list[str]:
     """The answers to what the pages of runs, logs and assets ask, as text. Raises `AssertionError` on an error."""
-    with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process:
-        client = TestClient(create_app_from_workspace_process_context(process))
-        runs = _ask(client, RUNS)
-        answers = [runs, _ask(client, ASSETS)]
+    with (
+        WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as process,
+        running(create_app_from_workspace_process_context(process)) as address,
+    ):
+        runs = _ask(address, RUNS)
+        answers = [runs, _ask(address, ASSETS)]
         for run in runs["runsOrError"]["results"]:
-            answers += _log_of(client, run["runId"])
+            answers += _log_of(address, run["runId"])
     return [json.dumps(answer, ensure_ascii=False) for answer in answers]
 
 
-def _log_of(client: TestClient, run_id: str) -> list[Any]:
+def _log_of(address: str, run_id: str) -> list[Any]:
     answers: list[Any] = []
     cursor = None
     while True:
-        page = _ask(client, EVENTS, run=run_id, after=cursor)
+        page = _ask(address, EVENTS, run=run_id, after=cursor)
         answers.append(page)
         log = page["logsForRun"]
         for event in log["events"]:
             if event["__typename"] == "LogsCapturedEvent":
-                answers.append(_ask(client, CAPTURED, key=[run_id, "compute_logs", event["fileKey"]]))
+                answers.append(_ask(address, CAPTURED, key=[run_id, "compute_logs", event["fileKey"]]))
         if not log["hasMore"]:
             return answers
         cursor = log["cursor"]
 
 
-def _ask(client: TestClient, query: str, **variables: Any) -> Any:
-    answer = client.post("/graphql", json={"query": query, "variables": variables})
+def _ask(address: str, query: str, **variables: Any) -> Any:
+    answer = requests.post(f"{address}/graphql", json={"query": query, "variables": variables}, timeout=120)
     body = answer.json()
     assert "errors" not in body, answer.text[:2000]
     return body["data"]

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.controls import CONTROLS, Control
+from tests.security.control import Control
+from tests.security.controls import CONTROLS
 
 ROOT = Path(__file__).parents[2]
 #: a control without which something never ends is caught by the clock.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.controls import CONTROLS, Control
+from tests.security.control import Control
+from tests.security.controls import CONTROLS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

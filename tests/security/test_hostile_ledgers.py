@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -158,3 +159,18 @@ def test_a_credential_goes_only_where_it_belongs(ledger: tuple[Hostile, Runtime]
     others = [value for name, value in CREDENTIALS.items() if name != "gocardless_access_token"]
     assert CREDENTIALS["gocardless_access_token"] in sent
     assert not [secret for secret in (ACCESS_TOKEN, FRESH, *others) if secret in sent]
+
+
+def test_no_secret_stands_in_an_address(ledger: tuple[Hostile, Runtime]) -> None:
+    """Addresses are written down by every proxy and server on the way."""
+    server, runtime = ledger
+    server.heads.clear()
+    server.answer = tokens_and(saying(rows(b"{}")))
+    for read in lists(runtime).values():
+        assert not _ended(read).startswith("crash")
+    lines = [unquote_plus(head.partition(b"\r\n")[0].decode("latin-1")) for head in server.heads]
+    sent = b"".join(server.heads).decode("latin-1")
+    secrets = [ACCESS_TOKEN, FRESH, *(value for name, value in CREDENTIALS.items() if name != "sage300_username")]
+    assert len(lines) >= 4
+    assert any(secret in sent for secret in secrets)
+    assert not [line for line in lines if any(secret in line for secret in secrets)]

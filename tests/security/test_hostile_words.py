@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from bookkeeping.money import Money
 from connector_resources.erp.exact_online import odata as exact
@@ -17,8 +24,11 @@ from connector_resources.erp.ifs_cloud import odata as ifs
 from connector_resources.erp.ifs_cloud.projections import Projection
 from connector_resources.erp.sage300 import odata as sage
 from connector_resources.erp.visma import documents as visma
+from connector_resources.erp.visma.client import VismaClient
 from connector_resources.gocardless.client import action_request
+from connector_resources.transport.http_transport import HttpTransport
 from sandbox.ifs_cloud import camt as reader
+from sandbox.serve import running
 
 WORDS = st.text(
     st.sampled_from("'\"/\\?#%&+=;:,.()$@ \r\n\0aä2F7") | st.characters(codec="utf-8"), min_size=1, max_size=20
@@ -58,6 +68,46 @@ def test_a_condition_stays_the_only_one_that_is_asked(word: str) -> None:
         asked = parse_qs(parts.query, keep_blank_values=True, strict_parsing=True, separator="&")
         assert (parts.path, parts.fragment, list(asked)) == ("/a/b", "", [name])
         assert value_of(asked[name][0].removeprefix("Code eq ")) == word
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[tuple[VismaClient, list[tuple[str, list[tuple[str, str]]]]]]:
+    """A client of Visma, and every request it made: path as it was sent, names and values of its query."""
+    seen: list[tuple[str, list[tuple[str, str]]]] = []
+
+    async def page(request: HttpRequest) -> JSONResponse:
+        query = request.scope["query_string"].decode("ascii")
+        seen.append((request.scope["raw_path"].decode("ascii"), parse_qsl(query, True, True, separator="&")))
+        return JSONResponse([])
+
+    with running(Starlette(routes=[Route("/{path:path}", page)])) as address:
+        client = VismaClient(HttpTransport("visma", address), connection="nordlys", hosts=(), page_size=3)
+        yield client, seen
+        client.close()
+
+
+PAGE = [("pageNumber", "1"), ("pageSize", "3")]
+
+
+@settings(max_examples=60)
+@given(WORDS)
+def test_a_condition_of_visma_is_one_parameter_and_keeps_its_value(asked: Any, word: str) -> None:
+    client, seen = asked
+    seen.clear()
+    client.payments(kind="Payment", number=word, customer=word)
+    client.credit_notes(external_reference=word)
+    list(client.open_invoices(word))
+    client.customers_with("GCID", word)
+    assert [query for _, query in seen[:3]] == [
+        [("paymentType", "Payment"), ("paymentNbr", word), ("customer", word), *PAGE],
+        [("externalReference", word), *PAGE],
+        [("status", "Open"), ("customer", word), *PAGE],
+    ]
+    ((name, condition), *rest) = seen[3][1]
+    assert (name, json.loads(condition), rest) == ("attributes", {"GCID": word}, PAGE)
+    assert [path for path, _ in seen] == [
+        "/v1/customerPayment", "/v1/customerCreditNote", "/v1/customerinvoice", "/v1/customer",
+    ]  # fmt: skip
 
 
 @settings(max_examples=200)

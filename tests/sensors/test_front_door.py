@@ -205,6 +205,14 @@ def test_a_malformed_signature_is_refused_cleanly(standing_door: Any, say: Simpl
     assert standing_door.rows() == (0, 0)
 
 
+def test_a_head_beyond_its_limit_is_refused_whatever_it_says(standing_door: Any, say: SimpleNamespace) -> None:
+    raw = say.body(say.event("EV1"))
+    lines = [f"Webhook-Signature: {say.signature(raw)}", f"Content-Length: {len(raw)}"]
+    answer = ask(standing_door, head("X: " + "a" * 100_000, *lines) + raw)
+    assert not answer or 400 <= status(answer) < 500
+    assert standing_door.rows() == (0, 0)
+
+
 def test_two_signatures_are_none_unless_the_first_is_right(door: Any, say: SimpleNamespace) -> None:
     raw = say.body(say.event("EV1"))
     length = f"Content-Length: {len(raw)}"

@@ -33,6 +33,7 @@ DOCUMENT_FILE = "document.xml"
 #: receipts per transfer; each is one file and one call.
 MOST_RECEIPTS = 200
 
+_NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9]")
 _NAMES: dict[str, dict[Any, str]] = {name: {None: name, "xsi": XSI} for name in (LEDGER_NS, DOCUMENT_NS)}
 _MONEY = r"-?(?!0+\.00$)[0-9]{1,10}\.[0-9]{2}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -90,7 +91,15 @@ def ledger_file(posting: Posting, settings: DatevSettings) -> tuple[str, bytes]:
             f"The posting proposal of {posting.subject} would be refused: {'; '.join(faults)}.",
             "Correct the invoice reference or the dxso settings, then `connector release` the posting.",
         )
-    return f"Rechnungsdaten_{posting.subject}.xml", content
+    return _file_name(posting), content
+
+
+def _file_name(posting: Posting) -> str:
+    """One name in every file system: no path, no character that one of them changes, and no two postings share it.
+
+    A payment that was collected again has a second receipt with the same subject, perhaps in the same transfer.
+    """
+    return f"Rechnungsdaten_{_NOT_IN_FILE_NAME.sub('-', posting.subject)[:40]}_{voucher_guid(posting)[:8]}.xml"
 
 
 def ledger_faults(content: bytes) -> list[str]:

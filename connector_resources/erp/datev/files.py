@@ -19,6 +19,7 @@ from connector_resources.erp.datev.extf_check import FIRST_ROW_LINE, Expected, F
 from connector_resources.erp.datev.extf_columns import BOOKINGS, DEBTORS, LABELS, Format
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.refusal import CannotBook
+from connector_resources.errors import ConfigurationError
 
 CONTENT_TYPE = "application/octet-stream"
 HASH_LENGTH = 12
@@ -94,7 +95,7 @@ def planned_files(
 def label_file(settings: DatevSettings, day: date, created: datetime) -> PlannedSubmission:
     """The file that names the clearing account (category 20); it carries no posting.
 
-    Raises `CannotBook` when no clearing account is set.
+    Raises `CannotBook` when no clearing account is set, and `ConfigurationError` for a label that DATEV would refuse.
     """
     account = settings.clearing_account()
     if account is None:
@@ -103,7 +104,11 @@ def label_file(settings: DatevSettings, day: date, created: datetime) -> Planned
     group = group_of(day, settings)
     name, reference, _, content = _file(LABELLING, group, [line], [line], settings, created)
     if findings := check(content, _expected(group, (), settings)):
-        raise CannotBook("file_check_failed", "; ".join(map(str, findings)), "Correct erp.label_clearing.")
+        # It carries no posting that could be held.
+        raise ConfigurationError(
+            f"DATEV would not take the label of account {account}: {'; '.join(map(str, findings))}",
+            next_step="correct erp.label_clearing",
+        )
     return _upload(STEP_LABELS, name, reference, content, (), settings, f"label of account {account}")
 
 

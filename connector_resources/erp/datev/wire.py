@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
 
@@ -101,9 +101,12 @@ class StoredDocument(Wire):
 
 
 class DxsoJob(Wire):
-    """A transfer of posting proposals. A state that is not known counts as running."""
+    """A transfer of posting proposals. A state that is not known counts as running.
 
-    id: str
+    Its id becomes a part of addresses: what would lead elsewhere is none.
+    """
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
     status: int = DXSO_OPEN
     account_length: int | None = None
     ledger_folder_names: tuple[str, ...] = ()

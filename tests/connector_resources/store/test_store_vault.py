@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,6 +176,22 @@ def test_a_rotation_cut_short_is_finished_by_another(store, vault_key, reopened)
     assert [reopened(new_key).vault.read("acme", name) for name in "abc"] == [SECRET + name for name in "abc"]
 
 
+def test_a_key_file_rotation_that_breaks_off_keeps_the_key_that_is_still_needed(tmp_path, reopened):
+    settings = Settings(home=tmp_path / "home")
+    store = reopened(load_vault_key(settings))
+    for name in ("a", "b", "c"):
+        store.vault.write("acme", name, SECRET + name)
+    with store.begin() as transaction:
+        transaction.execute(text("UPDATE credentials SET nonce = sealed WHERE name = 'b'"))
+    with pytest.raises(VaultKeyError, match="b cannot be opened"):
+        rotate_key_file(settings, store.vault)
+
+    half = reopened(load_vault_key(settings))
+
+    assert len({info.key_id for info in half.vault.names()}) == 2
+    assert [half.vault.read("acme", name) for name in "ac"] == [SECRET + "a", SECRET + "c"]
+
+
 CRASH_IN_ROTATION = """
 from pathlib import Path
 from connector_resources.settings import Settings
@@ -269,6 +286,63 @@ def test_keys_of_the_environment_rotate_to_the_first_of_several(store, vault_key
         rotate_key_file(alone, reopened(old).vault)
     assert old_text not in str(error.value)
     several = home.settings.model_copy(update={"vault_key": SecretStr(f"{new_text},{old_text}")})
+
+    assert rotate_key_file(several, reopened(load_vault_key(several)).vault) == 1
+
+    assert reopened(new).vault.read("acme", "a") == SECRET
+
+
+def test_a_command_prints_the_key_and_wins_over_the_file_but_not_over_the_environment(home, tmp_path):
+    in_file, (key, text_of_key) = load_vault_key(home.settings), VaultKey.generate()
+    kept = tmp_path / "a secret; $(store)"
+    kept.write_text(text_of_key + "\n")
+    asked = home.settings.model_copy(update={"vault_key_command": f"cat {shlex.quote(str(kept))}"})
+    both = asked.model_copy(update={"vault_key": SecretStr(VaultKey.generate()[1])})
+
+    assert load_vault_key(asked).sealing_id == key.sealing_id != in_file.sealing_id
+    assert load_vault_key(both).sealing_id not in (key.sealing_id, in_file.sealing_id)
+    assert os.listdir(home.key_file.parent) == ["vault.key"]
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("false {token}", "status 1"),
+        ("printf key-of-{token}", "not base64"),
+        ("printf '\\344'", "something else than a key"),
+        ("no-such-command-anywhere {token}", "could not be started"),
+        ("", "could not be started"),
+        ("echo '{token}", "is no command"),
+        ("true", "at least one key"),
+    ],
+)
+def test_a_command_that_gives_no_key_is_an_error_that_shows_nothing_of_it(home, command, problem):
+    settings = home.settings.model_copy(update={"vault_key_command": command.format(token="token-of-the-store")})
+
+    with pytest.raises(VaultKeyError, match=problem) as error:
+        load_vault_key(settings)
+
+    assert "token-of-the-store" not in f"{error.value} {error.value.next_step}"
+    assert not home.key_file.exists()
+
+
+def test_the_words_of_a_command_are_no_shells(home, tmp_path):
+    made = tmp_path / "made-by-a-shell"
+    settings = home.settings.model_copy(update={"vault_key_command": f"echo no key ; touch {made}"})
+
+    with pytest.raises(VaultKeyError, match="base64"):
+        load_vault_key(settings)
+
+    assert not made.exists()
+
+
+def test_keys_of_a_command_rotate_to_the_first_of_several(home, reopened, store):
+    (old, old_text), (new, new_text) = VaultKey.generate(), VaultKey.generate()
+    reopened(old).vault.write("acme", "a", SECRET)
+    alone = home.settings.model_copy(update={"vault_key_command": f"echo {old_text}"})
+    with pytest.raises(VaultKeyError, match="CONNECTOR_VAULT_KEY_COMMAND, and there is only one"):
+        rotate_key_file(alone, reopened(old).vault)
+    several = home.settings.model_copy(update={"vault_key_command": f"echo {new_text} {old_text}"})
 
     assert rotate_key_file(several, reopened(load_vault_key(several)).vault) == 1
 

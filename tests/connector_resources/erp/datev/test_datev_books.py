@@ -207,6 +207,20 @@ class TestVouchersAndProposals:
             assert [hold.code for hold in report.held] == ["DCO01301"]
             assert "erp.dxso" in report.held[0].next_step
 
+    def test_a_proposal_that_datev_would_refuse_is_held_until_the_setting_is_right(self, office, build):
+        """`dxso_invalid`: the schema has two digits for a rate. The booking itself was delivered, and once only."""
+        with office(dxso={"tax_percent": "100"}) as made:
+            receipt = build.receipt(invoices=("RE-1",))
+            made.store.ledger.plan("kanzlei", [receipt])
+            report = made.protocol().run(ALL)
+            assert [hold.code for hold in report.held] == ["dxso_invalid"]
+            assert "tax '100.00' is not allowed" in report.held[0].reason
+        with office(dxso={}) as made:
+            made.store.ledger.release("kanzlei", [receipt.key], by="Ada", note="corrected the rate")
+            report = made.protocol().run(ALL)
+            assert (report.settled, report.held) == (1, [])
+            assert sorted(job.status for job in made.centre.dxso_jobs.values()) == [2]
+
     def test_the_protocol_of_a_failed_transfer_is_shown(self, office, build):
         with office(dxso={}) as made:
             made.store.ledger.plan("kanzlei", [build.receipt(invoices=("RE-1",))])
@@ -220,7 +234,7 @@ class TestVouchersAndProposals:
             accepted = made.connector.submit(sent)
             outcome = made.polled(sent, accepted.job_id)
             assert isinstance(outcome, Rejected)
-            assert "Rechnungsdaten_PM00K7Q2M4ZV9A.xml" in outcome.reason
+            assert "Rechnungsdaten_PM00K7Q2M4ZV9A_" in outcome.reason
 
 
 def test_a_company_with_longer_accounts_is_booked_with_mapped_ones(office, build):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from pydantic import ValidationError
 
-from bookkeeping.postings import Party
-from connector_resources.erp.datev.dxso import ledger_file
+from bookkeeping.postings import Party, Posting
+from connector_resources.erp.datev.dxso import DOCUMENT_FILE, document_file, ledger_file, package, unpacked
 from connector_resources.erp.datev.extf_text import clean_text
+from connector_resources.erp.datev.wire import DxsoJob
 from sandbox.datev import dxso_xml, extf_reader
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -58,3 +63,49 @@ def test_a_proposal_is_accepted_whatever_its_texts_say(build: Any, name: str, de
     assert dxso_xml.ledger_faults(content) == []
     texts = [element.text or "" for element in etree.fromstring(content).iter()]
     assert not [text for text in texts if len(text) > 1 and text[0] in FORMULAS]
+
+
+SUBJECTS = st.text(st.sampled_from('../\\:*?"<>|\r\n\0 \u202eäA1-_') | st.characters(), max_size=60)
+
+
+@QUIETLY
+@given(first=SUBJECTS, second=SUBJECTS)
+def test_a_file_of_an_archive_leads_nowhere_and_two_postings_never_share_one(
+    build: Any, first: str, second: str
+) -> None:
+    names = [_proposal(build, subject, f"EV{n}")[0] for n, subject in enumerate((first, second, first))]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}\.xml", name) for name in names)
+    assert len({name.casefold() for name in names}) == 3
+    assert names == [_proposal(build, subject, f"EV{n}")[0] for n, subject in enumerate((first, second, first))]
+
+
+def test_two_receipts_of_one_payment_are_two_files_of_a_transfer(build: Any) -> None:
+    settings = build.settings(dxso={})
+    receipts = [_receipt(build, "PM00K7Q2M4ZV9A", event) for event in ("EV1", "EV2")]
+    files = [ledger_file(receipt, settings) for receipt in receipts]
+    listing = document_file(
+        [(receipt, name) for receipt, (name, _) in zip(receipts, files, strict=True)],
+        settings,
+        "2026-06",
+        build.CUT_OFF,
+    )
+    kept = dict(unpacked(package([*files, (DOCUMENT_FILE, listing)])))
+    assert len(kept) == 3
+    assert dxso_xml.archive_faults(listing, kept.keys()) == []
+    assert sorted(dxso_xml.data_files(listing)) == sorted(kept.keys() - {DOCUMENT_FILE})
+
+
+@pytest.mark.parametrize("identity", ["", "..", "../../clients/1", "a/b", "a?b", "a#b", "%2e%2e", "a b", "a\r\nb", "ä"])
+def test_a_job_whose_id_leads_elsewhere_is_none(identity: str) -> None:
+    with pytest.raises(ValidationError):
+        DxsoJob.model_validate({"id": identity})
+
+
+def _receipt(build: Any, subject: str, event: str) -> Posting:
+    made = build.receipt(party=Party("CU1", "10042", "Müller"), invoices=("RE-2026-0042",), event=event)
+    assert isinstance(made, Posting)
+    return replace(made, subject=subject)
+
+
+def _proposal(build: Any, subject: str, event: str) -> tuple[str, bytes]:
+    return ledger_file(_receipt(build, subject, event), build.settings(dxso={}))

@@ -258,10 +258,11 @@ class TestPostingProposals:
         (sent,) = plan_work(build.work(posting, done=(DELIVERED, opened)), build.CUT_OFF, settings)
         assert (sent.step, sent.path) == ("dxso_package", "/clients/455148-1/dxso-jobs/CDD8")
         files = dict(unpacked(sent.body))
-        data = files["Rechnungsdaten_PM00K7Q2M4ZV9A.xml"]
+        ((name, data), _) = files.items()
+        assert re.fullmatch(r"Rechnungsdaten_PM00K7Q2M4ZV9A_[0-9a-f]{8}\.xml", name)
         assert dxso_xml.ledger_faults(data) == []
         assert dxso_xml.archive_faults(files["document.xml"], files.keys()) == []
-        assert dxso_xml.data_files(files["document.xml"]) == ["Rechnungsdaten_PM00K7Q2M4ZV9A.xml"]
+        assert dxso_xml.data_files(files["document.xml"]) == [name]
         finished = (DELIVERED, opened, StepDone("dxso_package", Document("dxso_transfer", "CDD8")))
         assert plan_work(build.work(posting, done=finished), build.CUT_OFF, settings) == [Complete(posting.key)]
 

@@ -332,6 +332,25 @@ def test_a_job_that_failed_is_a_refusal_unless_its_document_is_there(
     assert "aborted" in outcome.reason
 
 
+def test_a_job_that_ended_without_a_document_is_held_and_sent_again_when_released(
+    build: Any, given: SimpleNamespace, company: Company
+) -> None:
+    """`job_without_result`: a clerk has deleted what the job made, and the job is not kept any more."""
+    desk = given.Desk(build(use_background=True))
+    planned = desk.next(given.receipt())
+    accepted = desk.connector.submit(planned)
+    company.finish_deferred()
+    company.jobs.clear()
+    company.clerk.delete_payment("000001")
+
+    ended = desk.connector.poll(desk.open(planned, job_id=accepted.job_id))
+
+    assert isinstance(ended, Rejected)
+    assert (ended.code, "Look for it in Visma" in ended.next_step) == ("job_without_result", True)
+    assert isinstance(desk.send(planned), Posted)
+    assert len(company.payments) == 1
+
+
 def test_a_job_whose_content_is_gone_is_settled_by_its_document(
     build: Any, given: SimpleNamespace, company: Company
 ) -> None:

@@ -1,11 +1,12 @@
 """What exactly-once costs: the posting protocol against a loop that only plans and sends.
 
-All use the same client, the same connection and the same stand-in, which runs in a process of its own; it and the store are
-new ones in each round. The loop keeps nothing: it asks the connector for the next request of each receipt, sends it, and
-goes on. The protocol does what the product does: it claims in the store, sends, settles, reads back, and completes, with
-every step in the trail. A third one is the loop with the protocol's read-back, still without a store: what lies between it
-and the loop is the price of reading back, what lies between it and the protocol that of writing everything down. The target
-is for the share of the loop that does not read back. The receipts are planned beforehand: planning is no part of sending.
+All use the same client, the same settings and the same stand-in, which runs in a process of its own; each of them finds a
+new one and a new store in every round, so that none reads what another one has left. The loop keeps nothing: it asks the
+connector for the next request of each receipt, sends it, and goes on. The protocol does what the product does: it claims in
+the store, sends, settles, reads back, and completes, with every step in the trail. A third one is the loop with the
+protocol's read-back, still without a store: what lies between it and the loop is the price of reading back, what lies
+between it and the protocol that of writing everything down. The target is for the share of the loop that does not read
+back. The receipts are planned beforehand: planning is no part of sending.
 
     python -m benchmarks.protocol_overhead --quick
     python -m benchmarks.protocol_overhead --erp visma --latency-ms 0 50 --postgres
@@ -53,9 +54,10 @@ FreshDatabase = Callable[[], str | None]
 
 @dataclass(slots=True)
 class Race:
-    """Every round has a stand-in and a store of its own, and each contestant of it receipts of its own.
+    """Each contestant of every round has a stand-in and a store of its own, and signs in for itself.
 
-    A stand-in that kept what earlier rounds left would have a read-back go through ever more documents of the same day.
+    A stand-in that kept what others left would have a read-back, and the search for open invoices, go through ever more
+    documents of the same day: whoever came last would pay for all.
     """
 
     erp: str
@@ -66,20 +68,21 @@ class Race:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     waiting: list[Posting] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
-    round: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    turns: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    turn: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     opened: Opened | None = None
 
     def __enter__(self) -> Race:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.round.close()
+        self.turn.close()
 
-    def begin_round(self, number: int) -> None:
-        self.round.close()
-        address = self.round.enter_context(stand_in(self.erp, self.latency_ms))
-        home = self.home / f"round{number}"
-        self.opened = self.round.enter_context(opened(self.erp, address, home, self.database()))
+    def begin_turn(self) -> None:
+        self.turn.close()
+        address = self.turn.enter_context(stand_in(self.erp, self.latency_ms))
+        home = self.home / f"turn{next(self.turns)}"
+        self.opened = self.turn.enter_context(opened(self.erp, address, home, self.database()))
 
     @property
     def at(self) -> Opened:
@@ -87,9 +90,11 @@ class Race:
         return self.opened
 
     def prepare_protocol(self, _round: int) -> None:
+        self.begin_turn()
         self.at.runtime.store.ledger.plan(self.at.connection.name, self._receipts())
 
     def prepare_loop(self, _round: int) -> None:
+        self.begin_turn()
         self.waiting = self._receipts()
 
     def protocol(self, _round: int) -> int:
@@ -171,7 +176,7 @@ def measure(
             Contestant("loop", race.loop, race.prepare_loop),
             Contestant("reading loop", race.reading_loop, race.prepare_loop),
         ]
-        results = take_turns(contestants, rounds, chance=random.Random(1), begin_round=race.begin_round)
+        results = take_turns(contestants, rounds, chance=random.Random(1))
         return results, race.requests
 
 

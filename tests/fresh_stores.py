@@ -42,5 +42,6 @@ def _has_content(path: Path) -> bool:
 
 
 def _without_waiting(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
+    if connection.dialect.name == "sqlite" and connection.info.get("synchronous") != "OFF":
         connection.connection.cursor().execute("PRAGMA synchronous = OFF").close()
+        connection.info["synchronous"] = "OFF"

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import islice
+
+from sqlalchemy import Connection as Transaction
 
 from bookkeeping.postings import PostingKind
 from connector_resources.erp.contract import (
@@ -37,10 +38,11 @@ from connector_resources.erp.contract import (
     Verified,
     VerifyRequest,
 )
-from connector_resources.errors import BadAnswer, NotSent, StaleVersion, Uncertain
+from connector_resources.errors import BadAnswer, NotSent, StaleVersion, StoreError, Uncertain
 from connector_resources.posting.heartbeat import Heartbeat
 from connector_resources.posting.jobs import JobLimits, await_jobs
 from connector_resources.posting.parties import erp_customers_of, with_erp_customers
+from connector_resources.store.engine import chunks
 from connector_resources.store.leases import Lease
 from connector_resources.store.posting_codec import Decoding
 from connector_resources.store.settlements import CANNOT_TELL, UNCERTAIN, held_by
@@ -56,6 +58,7 @@ from connector_resources.store.submissions import (
     SettledRejected,
     SettledUnknown,
     Settlement,
+    SubmissionRow,
 )
 
 log = logging.getLogger("connector.posting")
@@ -95,6 +98,18 @@ class PostingReport:
             reason = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
         self.stopped = self.stopped or reason
         return reason
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a pass found out before it sends anything: read back and agreed (by posting key), to be held, or complete."""
+
+    verified: Mapping[str, StepDone] = field(default_factory=dict)
+    holds: Sequence[Hold] = ()
+    completes: Sequence[Complete] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.verified or self.holds or self.completes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +190,7 @@ class PostingProtocol:
             self._connector.prepare([item.posting for item in work if item.posting.key not in read_back])
         except (NotSent, BadAnswer) as error:
             report.stop(error)
-            self._record([], [], report, verified)
+            self._commit(lease, [], Learned(verified), report)
             return False
         planned: list[PlannedSubmission] = []
         completes: list[Complete] = []
@@ -190,9 +205,8 @@ class PostingProtocol:
                         holds.append(answer)
                     case Complete():
                         completes.append(answer)
-        self._record(holds, completes, report, verified)
         before = report.submissions + report.in_doubt
-        self._send_all(lease, planned, report, len(work), progress)
+        self._send_all(lease, planned, Learned(verified, holds, completes), report, len(work), progress)
         return bool(holds or completes or report.submissions + report.in_doubt > before)
 
     def _verify(
@@ -222,44 +236,79 @@ class PostingProtocol:
         ]
         return renewed, holds
 
-    def _record(
-        self,
-        holds: Sequence[Hold],
-        completes: Sequence[Complete],
-        report: PostingReport,
-        verified: Mapping[str, StepDone] | None = None,
-    ) -> None:
-        """What was read back and what was planned, in one commit: a crash before it only has it read back again."""
-        if not (holds or completes or verified):
-            return
-        agreed = [(key, step.step, step.document) for key, step in (verified or {}).items()]
-        settled_state = self._connector.traits.settled_state
-        with self._store.begin() as transaction:
-            self._store.submissions.record_verified(self._connection, agreed, within=transaction)
-            if holds:
-                self._store.ledger.hold(self._connection, holds, within=transaction)
-            if completes:
-                self._store.ledger.complete(
-                    self._connection, completes, settled_state=settled_state, within=transaction
-                )
-        report.held.extend(holds)
-        report.settled += len(completes)
-
     # --- claim, send, settle ---------------------------------------------------------------------------------------
 
     def _send_all(
         self,
         lease: Lease,
         planned: Sequence[PlannedSubmission],
+        learned: Learned,
         report: PostingReport,
         total: int,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        rest = iter(planned)
-        while not report.stopped and (group := list(islice(rest, self._connector.traits.claim_group))):
-            self._send_group(lease, group, report)
-            if progress is not None:
+        """Group by group. What one group was answered, and what the pass has learned, is committed with the next claim."""
+        answered: list[tuple[int, Settlement]] = []
+        for number, group in enumerate([*chunks(planned, self._connector.traits.claim_group), ()]):
+            following = () if report.stopped else group
+            rows = self._commit(lease, answered, learned, report, following)
+            if progress is not None and number:
                 progress(report.settled, total)
+            if not following:
+                return
+            learned, answered = Learned(), self._send_group(lease, following, rows, report)
+
+    def _commit(
+        self,
+        lease: Lease,
+        answered: Sequence[tuple[int, Settlement]],
+        learned: Learned,
+        report: PostingReport,
+        following: Sequence[PlannedSubmission] = (),
+    ) -> list[SubmissionRow]:
+        """One commit: what became of those sent last, what was learned, and the claim of those that are sent next.
+
+        A crash before it has the former looked up and the rest read back and planned again; nothing of `following` has left
+        by then. When `following` cannot be had, the former is written down all the same.
+        """
+        if not (answered or learned or following):
+            return []
+        if following:
+            lease.require()
+        try:
+            with self._store.begin() as transaction:
+                self._write_down(lease, answered, learned, transaction)
+                rows = self._claim(lease, following, transaction) if following else []
+        except StoreError:
+            if following:
+                self._commit(lease, answered, learned, report)
+            raise
+        report.held.extend(learned.holds)
+        report.settled += len(learned.completes)
+        return rows
+
+    def _write_down(
+        self, lease: Lease, answered: Sequence[tuple[int, Settlement]], learned: Learned, transaction: Transaction
+    ) -> None:
+        name, store = self._connection, self._store
+        store.submissions.settle(name, lease.fence, answered, within=transaction)
+        agreed = [(key, step.step, step.document) for key, step in learned.verified.items()]
+        store.submissions.record_verified(name, agreed, within=transaction)
+        if learned.holds:
+            store.ledger.hold(name, learned.holds, within=transaction)
+        if learned.completes:
+            settled_state = self._connector.traits.settled_state
+            store.ledger.complete(name, learned.completes, settled_state=settled_state, within=transaction)
+
+    def _claim(self, lease: Lease, group: Sequence[PlannedSubmission], transaction: Transaction) -> list[SubmissionRow]:
+        return self._store.submissions.claim(
+            self._connection,
+            lease.fence,
+            group,
+            erp=self._connector.traits.erp,
+            customers=self._customers,
+            within=transaction,
+        )
 
     def _send_again(self, lease: Lease, rows: Sequence[OpenRow], report: PostingReport) -> None:
         """One by one: what the run does not come to stays open, to be looked up again before anything else is sent for it.
@@ -270,20 +319,25 @@ class PostingProtocol:
         for row in rows:
             if report.stopped:
                 return
-            self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, SettledAbsent())])
+            self._commit(lease, [(row.submission_id, SettledAbsent())], Learned(), report)
             postings = self._store.ledger.by_key(self._connection, row.open.planned.posting_keys)
             if any(posting.state not in UNFINISHED for posting in postings.values()):
                 continue
-            self._send_group(lease, [row.open.planned], report, attempts=row.open.attempts)
+            group = [row.open.planned]
+            claimed = self._commit(lease, [], Learned(), report, group)
+            answered = self._send_group(lease, group, claimed, report, attempts=row.open.attempts)
+            self._commit(lease, answered, Learned(), report)
 
     def _send_group(
-        self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport, *, attempts: int = 0
-    ) -> None:
-        """One commit before the first byte leaves, one after the last answer: a crash in between is recovered."""
-        lease.require()
-        rows = self._store.submissions.claim(
-            self._connection, lease.fence, group, erp=self._connector.traits.erp, customers=self._customers
-        )
+        self,
+        lease: Lease,
+        group: Sequence[PlannedSubmission],
+        rows: Sequence[SubmissionRow],
+        report: PostingReport,
+        *,
+        attempts: int = 0,
+    ) -> list[tuple[int, Settlement]]:
+        """What became of each, to be committed by the caller: a crash before that is recovered."""
         results: list[tuple[int, Settlement]] = []
         try:
             for row, planned in zip(rows, group, strict=True):
@@ -299,9 +353,11 @@ class PostingProtocol:
                 if attempts and report.stopped and isinstance(settled, SettledNotSent):
                     settled = SettledUnknown(settled.reason, attempts)
                 results.append((row.id, settled))
-        finally:
+        except BaseException:
             # What was answered before something unforeseen is kept; the rest stays claimed and is looked up.
-            self._store.submissions.settle(self._connection, lease.fence, results)
+            self._commit(lease, results, Learned(), report)
+            raise
+        return results
 
     def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
         report.submissions += 1
@@ -381,8 +437,7 @@ class PostingProtocol:
                     put_aside += [Hold(key, CANNOT_TELL, UNCERTAIN, instructions) for key in keys]
                 case CannotTell(instructions=instructions):
                     results.append(self._parked(row, instructions, report))
-        self._store.submissions.settle(self._connection, lease.fence, results)
-        self._record(put_aside, [], report)
+        self._commit(lease, results, Learned(holds=put_aside), report)
         self._send_again(lease, again, report)
         self._await_jobs(lease, self._open(), report)
 

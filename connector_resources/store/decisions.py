@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from connector_resources.store.engine import AnyRow, Database, chunks
 from connector_resources.store.rows import insert_absent
 from connector_resources.store.schema import DECISIONS, INBOX_EVENTS
 from connector_resources.store.trail import Trail, TrailEntry
+
+_OF_SUBJECTS = (
+    select(DECISIONS)
+    .where(DECISIONS.c.connection == bindparam("wanted_connection"))
+    .where(DECISIONS.c.subject.in_(bindparam("wanted_subjects", expanding=True)))
+    .order_by(DECISIONS.c.decided_at, DECISIONS.c.event_id)
+)
 
 
 class DecisionLike(Protocol):
@@ -74,12 +81,8 @@ class Decisions:
         found: dict[str, list[DecisionRow]] = {}
         with self._database.read() as reading:
             for slice_subjects in chunks(sorted(set(subjects))):
-                wanted = (
-                    select(DECISIONS)
-                    .where(DECISIONS.c.connection == connection, DECISIONS.c.subject.in_(slice_subjects))
-                    .order_by(DECISIONS.c.decided_at, DECISIONS.c.event_id)
-                )
-                for row in reading.execute(wanted):
+                told = {"wanted_connection": connection, "wanted_subjects": slice_subjects}
+                for row in reading.execute(_OF_SUBJECTS, told):
                     found.setdefault(row.subject, []).append(_decision_row(row))
         return found
 

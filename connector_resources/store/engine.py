@@ -7,15 +7,16 @@ COMMITTED).
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from connector_resources.errors import ConfigurationError, StoreError
 
@@ -40,6 +41,7 @@ class Database:
         self.engine = _engine(self.url)
         self.sleep = sleep
         self._clock = clock
+        self._turn = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Database({self.name})"
@@ -58,18 +60,21 @@ class Database:
         return self._clock().astimezone(UTC)
 
     @contextmanager
-    def write(self, within: Connection | None = None) -> Iterator[Connection]:
+    def write(self, within: Connection | None = None, *, durable: bool = True) -> Iterator[Connection]:
         """One write transaction, committed at the end; or the one that is already under way.
 
-        Raises `StoreError`, with nothing written, when the database cannot be reached, is full, or stays locked for
+        What is not `durable` may be lost by a power cut within the next seconds, but never torn: for what is worthless by
+        then. Raises `StoreError`, with nothing written, when the database cannot be reached, is full, or stays locked for
         `BUSY_TIMEOUT_S`.
         """
         if within is not None:
             yield within
             return
-        with self._connected() as connection:
-            connection = connection.execution_options(store_writes=True)
+        with self._own_turn(), self._connected() as connection:
+            connection = connection.execution_options(store_writes=True, store_durable=durable)
             with connection.begin():
+                if not durable and not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield connection
 
     @contextmanager
@@ -86,13 +91,26 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
-    def stream(self, statement: Executable) -> Iterator[AnyRow]:
+    def stream(self, statement: Executable, told: Mapping[str, Any] | None = None) -> Iterator[AnyRow]:
         """Rows of `statement`, never more than `STREAM_ROWS` of them in memory. Close the iterator to end it early."""
         with self.read() as connection:
-            yield from streamed(connection, statement)
+            yield from streamed(connection, statement, told)
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """Threads of this process write to SQLite one after the other: its own waiting is sleeping and looking again."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
+            raise self._unavailable("another thread of this process is writing")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -100,19 +118,19 @@ class Database:
             with self.engine.connect() as connection:
                 yield connection
         except OperationalError as error:
-            raise self._unavailable(error) from error
+            raise self._unavailable(error.orig) from error
 
-    def _unavailable(self, error: OperationalError) -> StoreError:
+    def _unavailable(self, why: object) -> StoreError:
         return StoreError(
-            f"the database {self.name} cannot be used: {error.orig}",
+            f"the database {self.name} cannot be used: {why}",
             next_step="see that it runs, that its directory exists, is writable and has room, and that no other program "
             "locks it; then run it again, nothing of this step was written",
         )
 
 
-def streamed(connection: Connection, statement: Executable) -> Generator[AnyRow]:
-    """Rows of `statement` through a server-side cursor of `connection`."""
-    with connection.execution_options(yield_per=STREAM_ROWS).execute(statement) as result:
+def streamed(connection: Connection, statement: Executable, told: Mapping[str, Any] | None = None) -> Generator[AnyRow]:
+    """Rows of `statement`, with `told` as its parameters, through a server-side cursor of `connection`."""
+    with connection.execution_options(yield_per=STREAM_ROWS).execute(statement, told) as result:
         yield from result
 
 
@@ -175,5 +193,28 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("store_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("store_writes", False):
+        _run_plainly(connection, "BEGIN")
+        return
+    # FULL syncs every commit, NORMAL with a write-ahead log only its checkpoints. The word stays with the connection;
+    # where whoever opened it noted OFF, so it stays.
+    wanted = "FULL" if options.get("store_durable", True) else "NORMAL"
+    if connection.info.get("synchronous", "FULL") not in (wanted, "OFF"):
+        _run_plainly(connection, f"PRAGMA synchronous = {wanted}")
+        connection.info["synchronous"] = wanted
+    _run_plainly(connection, "BEGIN IMMEDIATE")
+
+
+def _run_plainly(connection: Connection, statement: str) -> None:
+    """Past the library, which does more for a statement than the driver does: every transaction begins with this one.
+
+    An error is the one that the library makes of the driver's.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(statement)
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ARRAY, Connection, bindparam, delete, func, insert, select
 
+from connector_resources.store.columns import TEXT
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import put_rows
@@ -67,6 +68,8 @@ class Entities:
 
     def get(self, connection: str, resource_type: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The bodies of those `ids` that were ever read."""
+        if not ids:
+            return {}
         with self._database.read() as reading:
             texts = _texts(reading, connection, resource_type, ids)
         return {key: load_json(text) for key, text in texts.items()}
@@ -82,18 +85,13 @@ class Entities:
 
     def missing(self, connection: str, resource_type: str, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that were never read, in the order given, each once."""
+        if not ids:
+            return []
         known: set[str] = set()
         with self._database.read() as reading:
             for slice_ids in chunks(list(dict.fromkeys(ids))):
-                known.update(
-                    reading.scalars(
-                        select(_entities.id).where(
-                            _entities.connection == connection,
-                            _entities.resource_type == resource_type,
-                            _entities.id.in_(slice_ids),
-                        )
-                    )
-                )
+                told = {"of_connection": connection, "of_type": resource_type, "ids": slice_ids}
+                known.update(reading.scalars(_KNOWN_IDS, told))
         return [key for key in dict.fromkeys(ids) if key not in known]
 
     def of_day(self, connection: str, resource_type: str, first_day: date, last_day: date) -> Iterator[dict[str, Any]]:
@@ -166,12 +164,26 @@ class Entities:
 
 
 def _texts(reading: Connection, connection: str, resource_type: str, ids: Sequence[str]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for slice_ids in chunks(list(dict.fromkeys(ids))):
-        wanted = select(_entities.id, _entities.body).where(
-            _entities.connection == connection,
-            _entities.resource_type == resource_type,
-            _entities.id.in_(slice_ids),
-        )
-        texts.update((row.id, row.body) for row in reading.execute(wanted))
-    return texts
+    if not ids:
+        return {}
+    wanted = {"of_connection": connection, "of_type": resource_type, "ids": list(dict.fromkeys(ids))}
+    if reading.dialect.name == "sqlite":
+        found = reading.execute(_BY_IDS_SQLITE, {**wanted, "ids": dump_json(wanted["ids"])})
+    else:
+        found = reading.execute(_BY_IDS_POSTGRESQL, wanted)
+    return {row.id: row.body for row in found}
+
+
+_KNOWN_IDS = select(_entities.id).where(
+    _entities.connection == bindparam("of_connection"),
+    _entities.resource_type == bindparam("of_type"),
+    _entities.id.in_(bindparam("ids", expanding=True)),
+)
+# All ids as one parameter: a statement that names 500 of them is written anew for each page.
+_BY_IDS = select(_entities.id, _entities.body).where(
+    _entities.connection == bindparam("of_connection"), _entities.resource_type == bindparam("of_type")
+)
+_BY_IDS_POSTGRESQL = _BY_IDS.where(_entities.id == func.any(bindparam("ids", type_=ARRAY(TEXT))))
+_BY_IDS_SQLITE = _BY_IDS.where(
+    _entities.id.in_(select(func.json_each(bindparam("ids", type_=TEXT)).table_valued("value").c.value))
+)

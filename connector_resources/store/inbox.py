@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, select, text, update
 
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
@@ -29,6 +30,30 @@ POLL_EVERY_S = 0.05
 _SEQ_LOCK = 0x6D6C_6962
 
 _events = INBOX_EVENTS.c
+
+# Built once: a run asks for these again and again, and building a statement takes longer than running it.
+_ON_DAYS = and_(
+    _events.connection == bindparam("wanted_connection"),
+    _events.activity_day.between(bindparam("first_day"), bindparam("last_day")),
+)
+_NEW_SUBJECTS = (
+    select(_events.subject, func.max(_events.created_at))
+    .where(_ON_DAYS, _events.resource_type == bindparam("wanted_type"))
+    .where(_events.processed_at.is_(None), _events.subject != "")
+    .group_by(_events.subject)
+)
+_STORY = (
+    select(_events.subject, _events.body)
+    .where(_events.connection == bindparam("wanted_connection"))
+    .where(_events.subject.in_(bindparam("wanted_subjects", expanding=True)))
+    .order_by(_events.created_at, _events.event_id)
+)
+_MARK_PROCESSED = (
+    update(INBOX_EVENTS)
+    .where(_events.connection == bindparam("wanted_connection"))
+    .where(_events.event_id.in_(bindparam("wanted_ids", expanding=True)), _events.processed_at.is_(None))
+    .values(processed_at=bindparam("moment"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +154,8 @@ class Inbox:
         with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             for slice_ids in chunks(sorted(set(event_ids))):
-                transaction.execute(
-                    update(INBOX_EVENTS)
-                    .where(_events.connection == connection, _events.event_id.in_(slice_ids))
-                    .where(_events.processed_at.is_(None))
-                    .values(processed_at=self._database.now())
-                )
+                told = {"wanted_connection": connection, "wanted_ids": slice_ids, "moment": self._database.now()}
+                transaction.execute(_MARK_PROCESSED, told)
 
     def attribute(self, connection: str, event_id: str, subject: str) -> None:
         """Say which resource an event is about that names none itself (a bounced payout is announced by its creditor)."""
@@ -225,15 +246,10 @@ class Inbox:
 
     def new_subjects(self, connection: str, first_day: date, last_day: date, resource_type: str) -> dict[str, datetime]:
         """Each resource with unprocessed events on these days, with the time of its newest one."""
-        wanted = (
-            select(_events.subject, func.max(_events.created_at))
-            .where(_on_days(connection, first_day, last_day), _events.resource_type == resource_type)
-            .where(_events.processed_at.is_(None), _events.subject != "")
-            .group_by(_events.subject)
-        )
         newest: dict[str, datetime] = {}
+        told = {**_days(connection, first_day, last_day), "wanted_type": resource_type}
         with self._database.read() as reading:
-            newest.update(iter(reading.execute(wanted)))
+            newest.update(iter(reading.execute(_NEW_SUBJECTS, told)))
         return newest
 
     def about(self, connection: str, identifiers: Sequence[str]) -> list[EventOrigin]:
@@ -277,30 +293,19 @@ class Inbox:
 
         `only_new` leaves out those whose events of these days are all processed; `actions` those without such an event.
         """
-        wanted = (
-            select(_events.subject)
-            .distinct()
-            .where(_on_days(connection, first_day, last_day), _events.resource_type == resource_type)
-            .where(_events.subject != "")
-            .order_by(_events.subject)
-        )
-        if only_new:
-            wanted = wanted.where(_events.processed_at.is_(None))
+        told = {**_days(connection, first_day, last_day), "wanted_type": resource_type}
         if actions:
-            wanted = wanted.where(_events.action.in_(list(actions)))
-        return (row.subject for row in self._database.stream(wanted))
+            told["wanted_actions"] = list(actions)
+        wanted = _subjects(only_new, bool(actions))
+        return (row.subject for row in self._database.stream(wanted, told))
 
     def story(self, connection: str, subjects: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Every event body of each subject, of any day, in the order they happened."""
         stories: dict[str, list[dict[str, Any]]] = {}
         with self._database.read() as reading:
             for slice_subjects in chunks(sorted(set(subjects))):
-                wanted = (
-                    select(_events.subject, _events.body)
-                    .where(_events.connection == connection, _events.subject.in_(slice_subjects))
-                    .order_by(_events.created_at, _events.event_id)
-                )
-                for subject, body in reading.execute(wanted):
+                told = {"wanted_connection": connection, "wanted_subjects": slice_subjects}
+                for subject, body in reading.execute(_STORY, told):
                     stories.setdefault(subject, []).append(load_json(body))
         return stories
 
@@ -371,6 +376,25 @@ class Inbox:
 
 def _links(event: dict[str, Any]) -> dict[str, str]:
     return {name: link for name, link in (event.get("links") or {}).items() if link is not None}
+
+
+@cache
+def _subjects(only_new: bool, some_actions: bool) -> Select[tuple[str]]:
+    wanted = (
+        select(_events.subject)
+        .distinct()
+        .where(_ON_DAYS, _events.resource_type == bindparam("wanted_type"), _events.subject != "")
+        .order_by(_events.subject)
+    )
+    if only_new:
+        wanted = wanted.where(_events.processed_at.is_(None))
+    if some_actions:
+        wanted = wanted.where(_events.action.in_(bindparam("wanted_actions", expanding=True)))
+    return wanted
+
+
+def _days(connection: str, first_day: date, last_day: date) -> dict[str, Any]:
+    return {"wanted_connection": connection, "first_day": first_day, "last_day": last_day}
 
 
 def _on_days(connection: str, first_day: date, last_day: date) -> ColumnElement[bool]:

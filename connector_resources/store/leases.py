@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from connector_resources.errors import LeaseBusy, LeaseLost
 from connector_resources.store.engine import Database
@@ -24,6 +25,20 @@ POLL_EVERY_S = 0.1
 
 # Built once: the lease is asked before every single write to a remote system.
 _CURRENT = select(LEASES.c.fence, LEASES.c.expires_at).where(LEASES.c.name == bindparam("wanted_name"))
+_FREE = LEASES.c.holder.is_(None) | (LEASES.c.expires_at <= bindparam("now"))
+_TAKE = (
+    update(LEASES)
+    .where(LEASES.c.name == bindparam("wanted_name"), _FREE)
+    .values(holder=bindparam("new_holder"), fence=LEASES.c.fence + 1, expires_at=bindparam("until"))
+    .returning(LEASES.c.fence)
+)
+_OWN = update(LEASES).where(
+    LEASES.c.name == bindparam("wanted_name"),
+    LEASES.c.holder == bindparam("own_holder"),
+    LEASES.c.fence == bindparam("own_fence"),
+)
+_RENEW = _OWN.values(expires_at=bindparam("until"))
+_RELEASE = _OWN.values(holder=None)
 _FENCE = select(LEASES.c.fence).where(LEASES.c.name == bindparam("wanted_name")).with_for_update(read=True)
 
 
@@ -44,7 +59,7 @@ class Lease:
         """Hold it for another full time from now. Raises `LeaseLost` when another process took it."""
         expires_at = self._database.now() + timedelta(seconds=self._ttl_s)
         with self._database.write() as transaction:
-            renewed = transaction.execute(self._own().values(expires_at=expires_at)).rowcount
+            renewed = transaction.execute(_RENEW, {**self._own(), "until": expires_at}).rowcount
         if not renewed:
             raise lease_lost(self.name)
 
@@ -64,12 +79,10 @@ class Lease:
     def release(self) -> None:
         """Let the next process in at once. A lease that was lost meanwhile is left to its new holder."""
         with self._database.write() as transaction:
-            transaction.execute(self._own().values(holder=None))
+            transaction.execute(_RELEASE, self._own())
 
-    def _own(self) -> Update:
-        return update(LEASES).where(
-            LEASES.c.name == self.name, LEASES.c.holder == self._holder, LEASES.c.fence == self.fence
-        )
+    def _own(self) -> dict[str, Any]:
+        return {"wanted_name": self.name, "own_holder": self._holder, "own_fence": self.fence}
 
 
 class Leases:
@@ -102,14 +115,13 @@ class Leases:
             insert_absent(
                 transaction, LEASES, [{"name": name, "holder": None, "fence": 0, "expires_at": now}], returning="name"
             )
-            free = LEASES.c.holder.is_(None) | (LEASES.c.expires_at <= now)
-            taken = (
-                update(LEASES)
-                .where(LEASES.c.name == name, free)
-                .values(holder=holder, fence=LEASES.c.fence + 1, expires_at=now + timedelta(seconds=ttl_s))
-                .returning(LEASES.c.fence)
-            )
-            fence = transaction.execute(taken).scalar_one_or_none()
+            told = {
+                "wanted_name": name,
+                "now": now,
+                "new_holder": holder,
+                "until": now + timedelta(seconds=ttl_s),
+            }
+            fence = transaction.execute(_TAKE, told).scalar_one_or_none()
         return None if fence is None else Lease(self._database, name, holder, fence, ttl_s)
 
 

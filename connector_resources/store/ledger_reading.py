@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -88,7 +88,7 @@ class LedgerReading:
         """The postings of those keys that are in the ledger."""
         found: dict[str, LedgerRow] = {}
         for slice_keys in chunks(sorted(set(keys))):
-            rows = self._rows(_postings.connection == connection, _postings.key.in_(slice_keys))
+            rows = self._found(_BY_KEY, {"wanted_connection": connection, "wanted": slice_keys})
             found.update((row.posting.key, row) for row in rows)
         return found
 
@@ -96,7 +96,7 @@ class LedgerReading:
         """The postings about each subject, oldest first; subjects without one are left out."""
         found: dict[str, list[LedgerRow]] = {}
         for slice_subjects in chunks(sorted(set(subjects))):
-            for row in self._rows(_postings.connection == connection, _postings.subject.in_(slice_subjects)):
+            for row in self._found(_BY_SUBJECT, {"wanted_connection": connection, "wanted": slice_subjects}):
                 found.setdefault(row.posting.subject, []).append(row)
         return found
 
@@ -203,12 +203,19 @@ class LedgerReading:
         return self._rows(*wanted)
 
     def _rows(self, *conditions: ColumnElement[bool]) -> list[LedgerRow]:
-        wanted = (
-            select(POSTINGS).where(*conditions).order_by(_postings.connection, _postings.occurred_at, _postings.key)
-        )
+        return self._found(_IN_ORDER.where(*conditions), {})
+
+    def _found(self, wanted: Select[Any], told: Mapping[str, Any]) -> list[LedgerRow]:
         with self._database.read() as reading:
-            rows = reading.execute(wanted).all()
+            rows = reading.execute(wanted, told).all()
             return list(_with_documents(reading, rows))
+
+
+_IN_ORDER = select(POSTINGS).order_by(_postings.connection, _postings.occurred_at, _postings.key)
+_OF_ONE = _IN_ORDER.where(_postings.connection == bindparam("wanted_connection"))
+# Built once: a run asks for these again and again.
+_BY_KEY = _OF_ONE.where(_postings.key.in_(bindparam("wanted", expanding=True)))
+_BY_SUBJECT = _OF_ONE.where(_postings.subject.in_(bindparam("wanted", expanding=True)))
 
 
 @cache

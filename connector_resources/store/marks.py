@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from connector_resources.store.engine import Database
 from connector_resources.store.rows import put_rows
@@ -10,6 +10,11 @@ from connector_resources.store.schema import MARKS
 
 #: changes with every notification of the ERP that something changed there.
 ERP_NOTIFIED = "erp_notified"
+
+# Built once: some connectors ask before every single write.
+_VALUE = select(MARKS.c.value).where(
+    MARKS.c.connection == bindparam("wanted_connection"), MARKS.c.name == bindparam("wanted_name")
+)
 
 
 class Marks:
@@ -19,7 +24,8 @@ class Marks:
     def get(self, connection: str, name: str) -> str | None:
         """The value last set, or None."""
         with self._database.read() as reading:
-            return reading.scalar(select(MARKS.c.value).where(MARKS.c.connection == connection, MARKS.c.name == name))
+            value: str | None = reading.scalar(_VALUE, {"wanted_connection": connection, "wanted_name": name})
+        return value
 
     def starting_with(self, connection: str, prefix: str) -> dict[str, str]:
         """Every value whose name begins with `prefix`, by name."""

@@ -6,12 +6,13 @@ rate algorithm). All arithmetic is whole microseconds. A caller that must wait h
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, select, update
 
 from connector_resources.store.engine import AnyRow, Database
 from connector_resources.store.rows import insert_absent
@@ -25,10 +26,18 @@ _quotas = QUOTAS.c
 # Built once: every call to a remote system passes here, and building a statement takes longer than running it.
 _ROW = select(QUOTAS).where(_quotas.bucket == bindparam("wanted_bucket"))
 _LOCKED_ROW = _ROW.with_for_update()
+_NOW = bindparam("now_us", type_=BigInteger)
+_EARLIEST = case((_quotas.blocked_until_us > _NOW, _quotas.blocked_until_us), else_=_NOW)
+_LEVEL = case((_quotas.full_at_us > _EARLIEST, _quotas.full_at_us), else_=_EARLIEST)
 _TAKE = (
     update(QUOTAS)
     .where(_quotas.bucket == bindparam("wanted_bucket"))
-    .values({name: bindparam(name) for name in ("capacity", "interval_us", "full_at_us")})
+    .values(
+        capacity=bindparam("capacity"),
+        interval_us=bindparam("interval_us"),
+        full_at_us=_LEVEL + bindparam("taken_us", type_=BigInteger),
+    )
+    .returning(_quotas.full_at_us, _quotas.blocked_until_us)
 )
 _LOWER = (
     update(QUOTAS)
@@ -37,40 +46,65 @@ _LOWER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A bucket's row as it was at some moment. Neither instant ever goes back, whoever writes."""
+
+    capacity: int
+    interval_us: int
+    full_at_us: int
+    blocked_until_us: int
+
+
 class Quotas:
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: by bucket, what this process saw last: what follows from that need not be asked for.
+        self._seen: dict[str, _Level] = {}
 
     def take(self, bucket: str, *, capacity: int, refill_per_s: Decimal | Fraction, cost: int = 1) -> float:
         """Reserve `cost` calls; returns how many seconds the caller must sleep before it makes them, 0 for none.
 
-        Never more than `capacity` calls fall due at once, and never more than `refill_per_s` each second after that.
+        Never more than `capacity` calls fall due at once, and never more than `refill_per_s` each second after that. What
+        a power cut loses of it is over before anybody calls again.
         """
         if not 0 < cost <= capacity or refill_per_s <= 0:
             raise ValueError(f"bucket {bucket}: cost {cost}, capacity {capacity}, refill {refill_per_s} make no sense")
         interval_us = ceil(1_000_000 / Fraction(refill_per_s))
-        with self._database.write() as transaction:
-            row = self._locked(transaction, bucket, capacity, interval_us)
-            now_us = self._now_us()
-            earliest_us = max(now_us, row.blocked_until_us)
-            full_at_us = max(row.full_at_us, earliest_us) + cost * interval_us
-            due_us = max(earliest_us, full_at_us - capacity * interval_us)
-            taken = {"capacity": capacity, "interval_us": interval_us, "full_at_us": full_at_us}
-            transaction.execute(_TAKE, {"wanted_bucket": bucket, **taken})
+        told = {
+            "wanted_bucket": bucket,
+            "capacity": capacity,
+            "interval_us": interval_us,
+            "taken_us": cost * interval_us,
+        }
+        with self._database.write(durable=False) as transaction:
+            told["now_us"] = now_us = self._now_us()
+            row = transaction.execute(_TAKE, told).one_or_none()
+            if row is None:
+                self._locked(transaction, bucket, capacity, interval_us)
+                row = transaction.execute(_TAKE, told).one()
+        self._seen[bucket] = _Level(capacity, interval_us, row.full_at_us, row.blocked_until_us)
+        due_us = max(now_us, row.blocked_until_us, row.full_at_us - capacity * interval_us)
         return timedelta(microseconds=due_us - now_us).total_seconds()
 
     def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None:
         """The server says how many calls are left in its window: our level is lowered to that, never raised.
 
         With none left nobody sends before the window ends. A bucket nobody has taken from yet is left alone unless
-        blocked. What is known already costs one read: a row only ever rises, so that what it is above it stays above.
+        blocked. What is known already costs one read at most, and none when this process knows it: a row only ever
+        rises, so that what it was above it stays above.
         """
+        seen = self._seen.get(bucket)
+        if seen is not None and self._lowered(seen, remaining, reset_in_s) is None:
+            return
         with self._database.read() as reading:
             known = reading.execute(_ROW, {"wanted_bucket": bucket}).one_or_none()
         if known is None and remaining > 0:
             return
-        if known is not None and self._lowered(known, remaining, reset_in_s) is None:
-            return
+        if known is not None:
+            self._seen[bucket] = _level(known)
+            if self._lowered(known, remaining, reset_in_s) is None:
+                return
         with self._database.write() as transaction:
             lowered = self._lowered(self._locked(transaction, bucket, 0, 0), remaining, reset_in_s)
             if lowered is not None:
@@ -107,7 +141,7 @@ class Quotas:
             row = transaction.execute(_LOCKED_ROW, wanted).one()
         return row
 
-    def _lowered(self, row: AnyRow, remaining: int, reset_in_s: float) -> dict[str, int] | None:
+    def _lowered(self, row: AnyRow | _Level, remaining: int, reset_in_s: float) -> dict[str, int] | None:
         """What the server's word makes of `row`; None when that says nothing new."""
         now_us = self._now_us()
         used = max(0, row.capacity - max(0, remaining))
@@ -122,6 +156,10 @@ class Quotas:
 
     def _now_us(self) -> int:
         return _us(self._database.now() - _EPOCH)
+
+
+def _level(row: AnyRow) -> _Level:
+    return _Level(row.capacity, row.interval_us, row.full_at_us, row.blocked_until_us)
 
 
 def _us(span: timedelta) -> int:

@@ -62,9 +62,16 @@ __all__ = [
 ]
 
 
-_STATES = select(POSTINGS.c.key, POSTINGS.c.state).where(
+_STATES = select(POSTINGS.c.key, POSTINGS.c.state, POSTINGS.c.subject).where(
     POSTINGS.c.connection == bindparam("wanted_connection"),
     POSTINGS.c.key.in_(bindparam("wanted_keys", expanding=True)),
+)
+_KNOWN = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id).where(
+    SUBMISSIONS.c.connection == bindparam("wanted_connection"),
+    SUBMISSIONS.c.reference.in_(bindparam("wanted_references", expanding=True)),
+)
+_REFERENCES = select(SUBMISSIONS.c.id, SUBMISSIONS.c.reference).where(
+    SUBMISSIONS.c.id.in_(bindparam("wanted_ids", expanding=True))
 )
 _POSTED = (
     select(SUBMISSION_POSTINGS.c.posting_key, SUBMISSIONS.c.step, SUBMISSIONS.c.document_number, SUBMISSIONS.c.id)
@@ -90,6 +97,7 @@ class Submissions:
         *,
         erp: str,
         customers: Mapping[str, str] | None = None,
+        within: Connection | None = None,
     ) -> list[SubmissionRow]:
         """Write down what is about to be sent, bytes and all, and take its postings; rows in the order given.
 
@@ -103,16 +111,16 @@ class Submissions:
         keys = [key for item in planned for key in item.posting_keys]
         if len(set(keys)) != len(keys) or len({item.reference for item in planned}) != len(planned):
             raise ValueError("a group names every posting and every reference once")
-        with self._database.write() as transaction:
+        with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             require_fence(transaction, f"posting:{connection}", fence)
             doubt = perhaps_sent_before(transaction, connection, planned, self._database.now())
-            self._take_postings(transaction, connection, planned)
+            subjects = self._take_postings(transaction, connection, planned)
             known = _known_ids(transaction, connection, planned)
             claimed_at = self._database.now()
             taken = {"fence": fence, "claimed_at": claimed_at}
             ids = self._write_requests(transaction, connection, planned, erp, known, taken)
-            self._record_claims(transaction, connection, planned, ids, customers or {})
+            self._record_claims(transaction, connection, planned, ids, customers or {}, subjects)
             if doubt is not None:
                 look_up_first(transaction, self._trail, connection, ids, doubt)
             # What was there before, or is doubted, is more than what was just written.
@@ -128,7 +136,14 @@ class Submissions:
             for item in planned
         ]
 
-    def settle(self, connection: str, fence: int, results: Sequence[tuple[int, Settlement]]) -> None:
+    def settle(
+        self,
+        connection: str,
+        fence: int,
+        results: Sequence[tuple[int, Settlement]],
+        *,
+        within: Connection | None = None,
+    ) -> None:
         """Write down what became of a group of submissions.
 
         Rejected and parked ones put their postings on hold. After not sent and absent the postings stay claimed, and
@@ -136,7 +151,7 @@ class Submissions:
         """
         if not results:
             return
-        with self._database.write() as transaction:
+        with self._database.write(within) as transaction:
             self._trail.lock(connection, within=transaction)
             require_fence(transaction, f"posting:{connection}", fence)
             by_target: dict[State, list[int]] = {}
@@ -233,10 +248,13 @@ class Submissions:
 
     # --- claiming --------------------------------------------------------------------------------------------------
 
-    def _take_postings(self, transaction: Connection, connection: str, planned: Sequence[PlannedSubmission]) -> None:
-        """Pending postings become claimed; those claimed before stay so. Nothing else may be sent."""
+    def _take_postings(
+        self, transaction: Connection, connection: str, planned: Sequence[PlannedSubmission]
+    ) -> dict[str, str]:
+        """Pending postings become claimed; those claimed before stay so. Nothing else may be sent. Key -> subject."""
         keys = sorted(key for item in planned for key in item.posting_keys)
-        states = _posting_states(transaction, connection, keys)
+        found = _postings(transaction, connection, keys)
+        states = {key: state for key, (state, _) in found.items()}
         allowed = [state.value for state in UNFINISHED]
         for key in keys:
             if states.get(key) not in allowed:
@@ -253,6 +271,7 @@ class Submissions:
         pending = [key for key in keys if states[key] == PostingState.PENDING.value]
         sources = POSTING_SOURCES[PostingState.CLAIMED]
         move(transaction, POSTINGS, pending, by="key", scope=connection, sources=sources, target=PostingState.CLAIMED)
+        return {key: subject for key, (_, subject) in found.items()}
 
     def _write_requests(
         self,
@@ -317,18 +336,19 @@ class Submissions:
         planned: Sequence[PlannedSubmission],
         ids: dict[str, int],
         customers: Mapping[str, str],
+        subjects: Mapping[str, str],
     ) -> None:
         entries: list[TrailEntry] = []
-        payloads: list[tuple[str, dict[str, Any]]] = []
+        claimed: list[TrailEntry] = []
         for item in planned:
             about = {"submission": ids[item.reference], "reference": item.reference, "sha256": item.sha256}
             request = {"step": item.step, "method": item.method, "path": item.path, "postings": item.posting_keys}
             entries.append(TrailEntry("submission_claimed", item.reference, {**about, **request}))
             for key in item.posting_keys:
                 told = {"customer": customers[key]} if key in customers else {}
-                payloads.append((key, {**about, "state": PostingState.CLAIMED.value, **told}))
-        entries.extend(posting_entries(transaction, connection, "claimed", payloads))
-        self._trail.append(connection, entries, within=transaction)
+                payload = {"posting": key, **about, "state": PostingState.CLAIMED.value, **told}
+                claimed.append(TrailEntry("claimed", subjects[key], payload))
+        self._trail.append(connection, [*entries, *claimed], within=transaction)
 
     # --- settling --------------------------------------------------------------------------------------------------
 
@@ -337,8 +357,7 @@ class Submissions:
     ) -> None:
         references: dict[int, str] = {}
         for slice_ids in chunks([submission_id for submission_id, _ in results]):
-            wanted = select(SUBMISSIONS.c.id, SUBMISSIONS.c.reference).where(SUBMISSIONS.c.id.in_(slice_ids))
-            references.update(iter(transaction.execute(wanted)))
+            references.update(iter(transaction.execute(_REFERENCES, {"wanted_ids": slice_ids})))
         entries = []
         for submission_id, settlement in results:
             values = {name: value for name, value in values_of(settlement).items() if value}
@@ -372,19 +391,18 @@ def _known_ids(transaction: Connection, connection: str, planned: Sequence[Plann
     """Reference -> id of those that were claimed before."""
     ids: dict[str, int] = {}
     for references in chunks([item.reference for item in planned]):
-        known = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id).where(
-            SUBMISSIONS.c.connection == connection, SUBMISSIONS.c.reference.in_(references)
-        )
-        ids.update((reference, submission_id) for reference, submission_id in transaction.execute(known))
+        known = transaction.execute(_KNOWN, {"wanted_connection": connection, "wanted_references": references})
+        ids.update((reference, submission_id) for reference, submission_id in known)
     return ids
 
 
-def _posting_states(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[str, str]:
-    states: dict[str, str] = {}
+def _postings(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """State and subject of each posting that is there."""
+    found: dict[str, tuple[str, str]] = {}
     for slice_keys in chunks(keys):
         wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        states.update((key, state) for key, state in transaction.execute(_STATES, wanted))
-    return states
+        found.update((key, (state, subject)) for key, state, subject in transaction.execute(_STATES, wanted))
+    return found
 
 
 def _posted_ids(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[tuple[str, str, str], int]:

@@ -190,12 +190,9 @@ def verify_within(
 
 def row_hash(connection: str, seq: int, at: str, kind: str, subject: str, payload: str, previous_hash: str) -> str:
     """SHA-256 over the fields in this order, each preceded by its length in eight bytes, as hexadecimal text."""
-    parts = []
-    for field in (connection, str(seq), at, kind, subject, payload, previous_hash):
-        encoded = field.encode()
-        parts.append(len(encoded).to_bytes(8, "big"))
-        parts.append(encoded)
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    fields = (connection, str(seq), at, kind, subject, payload, previous_hash)
+    told = [len(encoded).to_bytes(8, "big") + encoded for encoded in map(str.encode, fields)]
+    return hashlib.sha256(b"".join(told)).hexdigest()
 
 
 def _by_row(anchors: Sequence[Anchor], first: int) -> dict[int, list[Anchor]]:

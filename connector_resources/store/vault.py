@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from connector_resources.errors import MissingCredential, VaultKeyError
 from connector_resources.store.engine import Database
@@ -19,6 +19,14 @@ from connector_resources.store.trail import Trail, TrailEntry
 from connector_resources.store.vault_key import VaultKey
 
 _credentials = CREDENTIALS.c
+
+_SEALED = select(_credentials.key_id, _credentials.nonce, _credentials.sealed).where(
+    _credentials.connection == bindparam("wanted_connection"), _credentials.name == bindparam("wanted_name")
+)
+_INFO = select(_credentials.connection, _credentials.name, _credentials.updated_at, _credentials.key_id).order_by(
+    _credentials.connection, _credentials.name
+)
+_INFO_OF_ONE = _INFO.where(_credentials.connection == bindparam("wanted_connection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,8 @@ class Vault:
 
     def read(self, connection: str, name: str) -> str:
         """Raises `MissingCredential` when there is none, `VaultKeyError` when the key does not open it."""
-        wanted = select(_credentials.key_id, _credentials.nonce, _credentials.sealed).where(*_is(connection, name))
         with self._database.read() as reading:
-            row = reading.execute(wanted).one_or_none()
+            row = reading.execute(_SEALED, {"wanted_connection": connection, "wanted_name": name}).one_or_none()
         if row is None:
             raise MissingCredential(
                 f"the vault holds no {name}",
@@ -77,13 +84,9 @@ class Vault:
 
     def names(self, connection: str | None = None) -> list[CredentialInfo]:
         """What is stored for one connection, or for all; never a value."""
-        wanted = select(
-            _credentials.connection, _credentials.name, _credentials.updated_at, _credentials.key_id
-        ).order_by(_credentials.connection, _credentials.name)
-        if connection is not None:
-            wanted = wanted.where(_credentials.connection == connection)
+        wanted, told = (_INFO, {}) if connection is None else (_INFO_OF_ONE, {"wanted_connection": connection})
         with self._database.read() as reading:
-            return [CredentialInfo(*row) for row in reading.execute(wanted)]
+            return [CredentialInfo(*row) for row in reading.execute(wanted, told)]
 
     def remove(self, connection: str, name: str, *, within: Connection | None = None) -> bool:
         """Forget a credential; False when there was none."""

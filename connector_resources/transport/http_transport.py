@@ -12,6 +12,7 @@ import random as random_module
 import ssl
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -73,6 +74,10 @@ class Quota(Protocol):
 
     def before(self) -> float:
         """Seconds to wait before the next attempt; the attempt is counted."""
+        ...
+
+    def blocked(self) -> float:
+        """Seconds for which no attempt may be made, whoever is counted; nothing is counted."""
         ...
 
     def after(self, response: Response) -> float | None:
@@ -213,7 +218,7 @@ class HttpTransport:
             raise
 
     def _once(self, call: _Call, token: str) -> Response:
-        self._wait_for_quota(call)
+        waited_s = self._wait_for_quota()
         headers = dict(self._headers)
         if call.request.content_type:
             headers["content-type"] = call.request.content_type
@@ -233,18 +238,22 @@ class HttpTransport:
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s -> %d in %.3f s", redact(call.label), response.status, response.elapsed_s)
             call.reset_in_s = self._quota.after(response) if self._quota else None
-            return response
+            return replace(response, waited_s=waited_s) if waited_s else response
         log.info("%s", failed.error)
         raise failed
 
-    def _wait_for_quota(self, call: _Call) -> None:
+    def _wait_for_quota(self) -> float:
         if self._quota is None:
-            return
-        wait_s = self._quota.before()
-        if wait_s > self._retries.max_wait_s:
-            raise _Failed(self._rate_limited("has no calls left in its quota", wait_s, None), repeat=False)
-        if wait_s > 0:
+            return 0.0
+        waited_s, wait_s = 0.0, self._quota.before()
+        while wait_s > 0:
+            if wait_s > self._retries.max_wait_s:
+                raise _Failed(self._rate_limited("has no calls left in its quota", wait_s, None), repeat=False)
             self._sleep(wait_s)
+            waited_s += wait_s
+            # Meanwhile somebody else may have been told that nothing is left.
+            wait_s = self._quota.blocked()
+        return waited_s
 
     def _unanswered(self, call: _Call, unanswered: Unanswered) -> _Failed:
         loss = unanswered.loss

@@ -30,13 +30,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer. Header names are lower case. `elapsed_s` is the time of its last attempt, waiting left out."""
+    """A complete answer. Header names are lower case. `elapsed_s` is the time of its last attempt, waiting left out;
+    `waited_s` is how long that attempt was held back by the quota before.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     url: str = ""
     elapsed_s: float = 0.0
+    waited_s: float = 0.0
 
     def json(self) -> Any:
         """The body as JSON, fractional numbers as exact `Decimal`. Raises `ValueError`: see `answers.read_json`."""

@@ -34,6 +34,19 @@ class Quotas(Protocol):
 
     def block(self, bucket: str, seconds: float) -> None: ...
 
+    def blocked_for(self, bucket: str) -> float: ...
+
+
+#: the part of a limit that may be called for at once; the rest is spread over its window. What may come at once is missing
+#: from the pace: a fortieth leaves 97.5 % of the limit to those who call without end, and no window ever holds more than it.
+AT_ONCE = Fraction(1, 40)
+
+
+def spread(calls: int, window_s: int) -> tuple[int, Fraction]:
+    """Capacity and refill per second of a bucket that never gives more than `calls` in any `window_s` seconds."""
+    at_once = max(1, int(calls * AT_ONCE))
+    return at_once, Fraction(max(1, calls - at_once), window_s)
+
 
 class SharedQuota:
     """One bucket of the store as a transport's quota hook.
@@ -67,6 +80,10 @@ class SharedQuota:
         """Seconds to wait before the next call; a place in the queue is taken."""
         return self._quotas.take(self._bucket, capacity=self._capacity, refill_per_s=self._refill_per_s)
 
+    def blocked(self) -> float:
+        """Seconds for which nobody may call, by the server's word; no place is taken."""
+        return self._quotas.blocked_for(self._bucket)
+
     def after(self, response: Response) -> float | None:
         """Passes the server's word on to all processes. Seconds until the reset, when the answer tells."""
         now = self._now()
@@ -93,6 +110,9 @@ class SeveralQuotas:
     def before(self) -> float:
         """The longest of the waits; a place is taken in each."""
         return max(quota.before() for quota in self._quotas)
+
+    def blocked(self) -> float:
+        return max(quota.blocked() for quota in self._quotas)
 
     def after(self, response: Response) -> float | None:
         """Of a refusal, the longest reset that is told: the shorter limit may not be the one that was met."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector_resources.erp.contract import Absent, Finding, OpenSubmission, PlannedSubmission
-from connector_resources.posting.protocol import PostingProtocol, PostingReport
+from connector_resources.posting.protocol import Learned, PostingProtocol, PostingReport
 from connector_resources.store.leases import Lease
-from connector_resources.store.submissions import SettledNotSent, SettledUnknown, Settlement
+from connector_resources.store.submissions import SettledNotSent, SettledUnknown, Settlement, SubmissionRow
 
 
 class SkipsTheLookUp(PostingProtocol):
@@ -23,11 +23,21 @@ class SkipsTheLookUp(PostingProtocol):
 class SendsBeforeItCommits(PostingProtocol):
     """The bytes leave before anybody has written down that they will."""
 
-    def _send_group(self, lease: Lease, group: Sequence[PlannedSubmission], report: PostingReport, **_: object) -> None:
-        settled: list[Settlement] = [self._send(planned, report) for planned in group]
-        rows = self._store.submissions.claim(self._connection, lease.fence, group, erp=self._connector.traits.erp)
-        results = [(row.id, settlement) for row, settlement in zip(rows, settled, strict=True)]
-        self._store.submissions.settle(self._connection, lease.fence, results)
+    def _commit(
+        self,
+        lease: Lease,
+        answered: Sequence[tuple[int, Settlement]],
+        learned: Learned,
+        report: PostingReport,
+        following: Sequence[PlannedSubmission] = (),
+    ) -> list[SubmissionRow]:
+        self._sent = [self._send(planned, report) for planned in following]
+        return super()._commit(lease, answered, learned, report, following)
+
+    def _send_group(
+        self, _lease: Lease, _group: object, rows: Sequence[SubmissionRow], *_: object, **__: object
+    ) -> Any:
+        return [(row.id, settlement) for row, settlement in zip(rows, self._sent, strict=True)]
 
 
 class BelievesEveryAnswer(PostingProtocol):

@@ -138,7 +138,8 @@ class LockedDatabase:
         self._connection.close()
 
 
-def _impatient(connection: Any, _record: object) -> None:
+def _impatient(connection: Any, record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     # A process dies here, not a machine: what was committed is there without waiting for the disk.
     connection.execute("PRAGMA synchronous = OFF")
+    record.info["synchronous"] = "OFF"

@@ -6,35 +6,37 @@ The last line tells what was found; the exit status is 1 when anything was lost,
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-import sys
 import tempfile
-import traceback
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from tests.kills.campaign import Verdict, play
+from tests.kills.campaign import Verdict
+from tests.kills.installation import Ground
+from tests.kills.side_by_side import Order, console, end_when_told, side_by_side
 from tests.kills.sites import ERPS
-from tests.postgres import running_postgres
 
-console = Console(highlight=False, soft_wrap=True, markup=False)
+#: kills on PostgreSQL beside a campaign on SQLite, at most: what differs between the two is little.
+KILLS_ON_POSTGRES = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parsed(arguments)
-    # Told to stop, it leaves no process behind either.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    verdicts = [_played(erp, given) for erp in given.erp or ERPS]
-    for verdict in verdicts:
-        _show(verdict)
-    kills, lost, doubled, differing = (
-        sum(len(getattr(v, name)) if name != "count" else v.count for v in verdicts)
-        for name in ("count", "lost", "doubled", "differing")
+    end_when_told()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kills-") as made:
+        verdicts = []
+        for verdict in side_by_side(_orders(given, Path(made)), given.jobs):
+            _show(verdict)
+            verdicts.append(verdict)
+    every = sum((verdict.kills for verdict in verdicts), Counter[str]())
+    console.print(f"all ledgers, {time.monotonic() - begun:.0f} s:")
+    _show_kills(every)
+    lost, doubled, differing = (
+        sum(len(getattr(verdict, name)) for verdict in verdicts) for name in ("lost", "doubled", "differing")
     )
-    console.print(f"kills {kills}, lost {lost}, doubled {doubled}, differing {differing}")
+    console.print(f"kills {every.total()}, lost {lost}, doubled {doubled}, differing {differing}")
     return 1 if lost or doubled or differing else 0
 
 
@@ -43,46 +45,43 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=100, help="how many per ledger")
     parser.add_argument("--erp", action="append", choices=ERPS, help="only these ledgers")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument(
+        "--also-on-postgres", action="append", choices=ERPS, default=[], help="these ledgers a second time"
+    )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="how many ledgers' campaigns side by side")
     parser.add_argument("--keep", type=Path, help="leave the homes with all logs in this directory")
     return parser.parse_args(arguments)
 
 
-def _played(erp: str, given: argparse.Namespace) -> Verdict:
-    try:
-        with _home(given.keep, erp) as home, _database(given.database) as url:
-            return play(erp, given.kills, given.seed, home, url, console.print)
-    except Exception:  # noqa: BLE001
-        # What the campaign did not foresee is a finding as well; it must not end the other ledgers' campaigns.
-        return Verdict(erp, given.seed, differing=[traceback.format_exc(limit=-6)])
-
-
-@contextlib.contextmanager
-def _home(keep: Path | None, erp: str) -> Iterator[Path]:
-    if keep is not None:
-        yield keep / erp
-        return
-    with tempfile.TemporaryDirectory(prefix="kills-") as made:
-        yield Path(made)
-
-
-@contextlib.contextmanager
-def _database(kind: str) -> Iterator[str | None]:
-    if kind == "sqlite":
-        yield None
-        return
-    with running_postgres() as server:
-        yield server.url(server.create())
+def _orders(given: argparse.Namespace, made: Path) -> list[Order]:
+    homes = given.keep or made
+    orders = []
+    for erp in given.erp or ERPS:
+        ground = Ground(erp, given.seed, homes / erp, bytecode=made / "bytecode")
+        orders.append(Order(ground, given.kills, given.database == "postgres"))
+    for erp in given.also_on_postgres:
+        # Another seed: other business, other moments, and the other way to run an installation.
+        ground = Ground(erp, given.seed + 1, homes / f"{erp}-postgres", bytecode=made / "bytecode")
+        orders.append(Order(ground, min(given.kills, KILLS_ON_POSTGRES), True))
+    return orders
 
 
 def _show(verdict: Verdict) -> None:
     slowest = max(verdict.recovered_s, default=0.0)
-    console.print(f"{verdict.erp}, seed {verdict.seed}: {verdict.acts} acts, slowest recovery {slowest:.0f} s")
-    for victim, count in sorted(verdict.kills.items()):
-        console.print(f"  {count:4} {victim}")
+    console.print(
+        f"{verdict.erp} on {verdict.database}, seed {verdict.seed}: {verdict.count} kills in {verdict.acts} acts, "
+        f"slowest recovery {slowest:.0f} s"
+    )
+    _show_kills(verdict.kills)
     for name in ("lost", "doubled", "differing"):
         for finding in getattr(verdict, name):
             console.print(f"  {name}: {finding}")
+
+
+def _show_kills(kills: Counter[str]) -> None:
+    for victim, count in sorted(kills.items()):
+        console.print(f"  {count:4} {victim}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Waits at a stand-in's door for a certain write, and says whose it is, so that its sender can be killed at that very moment.
+"""Waits at a stand-in's door for a certain request, and says whose it is, so that its sender can be killed at that moment.
 
 The request is kept waiting while that happens, before it took effect or after; either way its sender gets no answer. A
 request whose sender is gone took effect all the same, as with a real server that had it already, or never did, as with one
@@ -24,10 +24,11 @@ PATIENCE_S = 120.0
 
 @dataclass(slots=True)
 class Trap:
-    """The `nth` write from now on. `port` is the sender's, once it has come."""
+    """The `nth` write from now on, or with `reads` the nth read. `port` is the sender's, once it has come."""
 
     nth: int
     moment: Moment
+    reads: bool = False
     port: int = 0
     path: str = ""
     sprung: threading.Event = field(default_factory=threading.Event)
@@ -41,7 +42,6 @@ class Ambush:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.trap: Trap | None = None
-        self.writes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trap = self._sprung_by(scope) if scope["type"] == "http" else None
@@ -58,11 +58,10 @@ class Ambush:
         await self._app(scope, receive, send)
 
     def _sprung_by(self, scope: Scope) -> Trap | None:
-        if scope["method"] == "GET" or scope["path"].startswith("/_control") or "token" in scope["path"].lower():
+        if scope["path"].startswith("/_control") or "token" in scope["path"].lower():
             return None
-        self.writes += 1
-        trap = self.trap
-        if trap is None or trap.sprung.is_set():
+        trap, reads = self.trap, scope["method"] == "GET"
+        if trap is None or trap.sprung.is_set() or trap.reads is not reads:
             return None
         trap.nth -= 1
         return trap if trap.nth <= 0 else None

@@ -54,7 +54,7 @@ class Business:
                 self._comes_in(payment, chance)
             if len(self.kept) >= 3:
                 chance.choice((self._fails, self._charged_back, self._refunded))(chance)
-            for _ in range(chance.randint(1, 3)):
+            for _ in range(chance.randint(2, 5)):
                 self.kept.append(
                     self.merchant.collected(chance.randrange(10_000, 90_000), customer=chance.randint(1, PAYERS))
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,10 +31,11 @@ class HouseholdFailed(Exception):
 
 @dataclass(slots=True)
 class Servant:
-    """One kind of process: how it is started, and where it answers, if it does."""
+    """One kind of process: how it is started, where it answers, if it does, and which other must answer before it."""
 
     arguments: Sequence[str]
     ready_url: str = ""
+    after: str = ""
     process: subprocess.Popen[bytes] | None = None
 
 
@@ -45,9 +47,9 @@ class Household:
     environment: Mapping[str, str]
     _servants: dict[str, Servant] = field(default_factory=dict)
 
-    def start(self, name: str, arguments: Sequence[str], ready_url: str = "") -> None:
-        """Start `python -m …` and wait until `ready_url` answers. Raises `HouseholdFailed`."""
-        self._servants[name] = Servant(arguments, ready_url)
+    def start(self, name: str, arguments: Sequence[str], ready_url: str = "", *, after: str = "") -> None:
+        """Start `python -m …` and wait until `ready_url` answers: over HTTP, or `tcp://…`. Raises `HouseholdFailed`."""
+        self._servants[name] = Servant(arguments, ready_url, after)
         self._start(name)
         self.await_ready(name)
 
@@ -56,17 +58,21 @@ class Household:
         assert process is not None, name
         return process.pid
 
-    def kill(self, name: str) -> None:
-        """`kill -9` of this one process; what it started goes on."""
+    def kill(self, name: str) -> bool:
+        """`kill -9` of this one process; what it started goes on. False when it had ended by itself."""
         process = self._servants[name].process
         assert process is not None, name
+        lived = process.poll() is None
         process.kill()
         process.wait()
+        return lived
 
     def start_again_what_died(self) -> None:
         """As systemd does: whatever ended is started, without waiting until it is ready."""
         for name, servant in self._servants.items():
-            if servant.process is not None and servant.process.poll() is not None:
+            if servant.process is None or servant.process.poll() is None:
+                continue
+            if not servant.after or _answers(self._servants[servant.after].ready_url):
                 self._start(name)
 
     def await_ready(self, name: str) -> None:
@@ -79,8 +85,25 @@ class Household:
             time.sleep(0.1)
 
     def workers(self) -> list[psutil.Process]:
-        """The processes of runs."""
-        return [each for each in self._ours() if "spawn_main" in " ".join(each.info["cmdline"])]
+        """The processes of runs: those that a code server started, and those that are copies and leave a file."""
+        copies = set()
+        for file in Path(self.environment["DAGSTER_HOME"], "workers").glob("*"):
+            with contextlib.suppress(OSError, ValueError):
+                copies.add(int(file.read_text("ascii")))
+        return [each for each in self._ours() if each.pid in copies or "spawn_main" in " ".join(each.info["cmdline"])]
+
+    def fork_servers(self) -> list[psutil.Process]:
+        """The process that runs are copies of, if they are."""
+        copies = {each.pid for each in self.workers()}
+        return [
+            each
+            for each in self._ours()
+            if each.pid not in copies and "multiprocessing.forkserver" in " ".join(each.info["cmdline"])
+        ]
+
+    def all_but(self, name: str) -> list[psutil.Process]:
+        """Every process but that one."""
+        return [each for each in self._ours() if each.pid != self.pid(name)]
 
     def code_servers(self) -> list[psutil.Process]:
         return [each for each in self._ours() if "grpc" in each.info["cmdline"]]
@@ -144,13 +167,18 @@ class Household:
 def kill(process: psutil.Process) -> bool:
     """`kill -9`; False when it had ended by itself."""
     try:
+        lived = process.status() != psutil.STATUS_ZOMBIE
         process.send_signal(signal.SIGKILL)
     except psutil.NoSuchProcess:
         return False
-    return True
+    return lived
 
 
 def _answers(url: str) -> bool:
+    if url.startswith("tcp://"):
+        with socket.socket() as probe:
+            host, _, port = url.removeprefix("tcp://").rpartition(":")
+            return probe.connect_ex((host, int(port))) == 0
     try:
         return requests.get(url, timeout=5).status_code < 500
     except requests.RequestException:

@@ -26,7 +26,7 @@ _SITES: dict[str, Callable[..., contextlib.AbstractContextManager[Site]]] = {
 }
 ERPS = tuple(sorted(_SITES))
 #: minutes of played time in which the open invoices and the customers are read again.
-ERP_EVERY_MINUTES = 30
+ERP_EVERY_MINUTES = 120
 MANY_CALLS = 100_000
 
 

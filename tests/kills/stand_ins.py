@@ -60,12 +60,13 @@ class Director:
         return {"connection": self._site.name}
 
     def act(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Plays an act at its own time, so that it falls on the same day however long the acts before have taken."""
+        """Plays an act at its own time, or at once when that is past; `at` says when it was played."""
         at, clock = datetime.fromisoformat(given["at"]), self._site.merchant.world.clock
         if clock.now() < at:
             clock.set(at)
+        played_at = clock.now()
         self._business.act(given["number"])
-        return {"events": len(self._site.merchant.world.webhook_desk.queue)}
+        return {"at": played_at.isoformat()}
 
     def deliver(self, given: dict[str, Any]) -> dict[str, Any]:
         """One round of webhooks, in small batches; `duplicate_percent` of the events come twice."""
@@ -87,10 +88,11 @@ class Director:
         return {"now": clock.now().isoformat()}
 
     def lay(self, given: dict[str, Any]) -> dict[str, Any]:
-        """A trap for the `nth` write to `system`; an older one is taken away."""
+        """A trap for the `nth` write to any of `systems`, or the nth read from them; an older one is taken away."""
         self.release({})
-        self._trap = Trap(given["nth"], given["moment"])
-        self._ambushes[given["system"]].trap = self._trap
+        self._trap = Trap(given["nth"], given["moment"], given["reads"])
+        for system in given["systems"]:
+            self._ambushes[system].trap = self._trap
         return {}
 
     def sprung(self, _given: dict[str, Any]) -> dict[str, Any]:
@@ -111,8 +113,7 @@ class Director:
         return {}
 
     def books(self, _given: dict[str, Any]) -> dict[str, Any]:
-        writes = {system: ambush.writes for system, ambush in self._ambushes.items()}
-        return {**books_of(self._site).told(), "writes": writes}
+        return books_of(self._site).told()
 
 
 def _answering(work: Any) -> Any:

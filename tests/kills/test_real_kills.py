@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills.campaign import play
+from tests.kills.campaign import Verdict, play
+from tests.kills.installation import Ground
 from tests.kills.sites import ERPS
 from tests.postgres import PostgresServer, running_postgres
 
@@ -24,18 +25,29 @@ def server() -> Iterator[PostgresServer]:
         yield running
 
 
-@pytest.mark.parametrize("erp", ERPS)
-def test_whatever_is_killed_on_sqlite_each_ledger_shows_everything_once(tmp_path: Path, erp: str) -> None:
-    verdict = play(erp, KILLS, seed=1, home=tmp_path / "home")
+@pytest.fixture(scope="module")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytecode")
 
-    assert (verdict.lost, verdict.doubled, verdict.differing) == ([], [], [])
-    assert verdict.count >= KILLS
+
+@pytest.mark.parametrize("erp", ERPS)
+def test_whatever_is_killed_on_sqlite_each_ledger_shows_everything_once(
+    tmp_path: Path, bytecode: Path, erp: str
+) -> None:
+    verdict = play(Ground(erp, 1, tmp_path / "home", bytecode=bytecode), KILLS)
+
+    _require_good(verdict)
 
 
 def test_whatever_is_killed_on_postgresql_the_ledger_shows_everything_once(
-    tmp_path: Path, server: PostgresServer
+    tmp_path: Path, bytecode: Path, server: PostgresServer
 ) -> None:
-    verdict = play("visma", KILLS, seed=2, home=tmp_path / "home", database_url=server.url(server.create()))
+    url = server.url(server.create())
+    verdict = play(Ground("visma", 2, tmp_path / "home", database_url=url, bytecode=bytecode), KILLS)
 
+    _require_good(verdict)
+
+
+def _require_good(verdict: Verdict) -> None:
     assert (verdict.lost, verdict.doubled, verdict.differing) == ([], [], [])
     assert verdict.count >= KILLS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -16,39 +16,31 @@ from tests.kills.business import COLLECTING, Business
 from tests.kills.sites import open_site
 from tests.sites import Site
 
-#: played time between two acts: room for all that happens until the first is booked, whatever is killed.
+#: played time between the beginnings of two acts, where the first is booked by then.
 ACT_LASTS = timedelta(hours=6)
 #: later than anything a campaign plays.
 LAST = date(2026, 12, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """`writes` are the requests per act and system that changed something: where a trap can be laid."""
-
-    books: Books
-    writes: tuple[dict[str, int], ...]
-
-
 def begins(number: int) -> datetime:
-    """When an act begins, by the played clock."""
+    """When an act begins, by the played clock; later when the one before it is not booked yet."""
     return MORNING + (number + 1) * ACT_LASTS
 
 
-def play_undisturbed(erp: str, seed: int, acts: int) -> Truth:
+def play_undisturbed(erp: str, seed: int, moments: Sequence[datetime]) -> Books:
+    """The books after as many acts as there are `moments`, each played at its own."""
     with tempfile.TemporaryDirectory(prefix="kills-truth-") as home, open_site(erp, Path(home)) as site:
         business = Business(site, erp, seed)
         business.opens()
         _rest(site, erp)
-        writes: list[dict[str, int]] = []
-        for number in range(acts):
-            before = _writes(site)
-            site.merchant.world.clock.set(begins(number))
+        for number, moment in enumerate(moments):
+            clock = site.merchant.world.clock
+            if clock.now() < moment:
+                clock.set(moment)
             business.act(number)
             _rest(site, erp)
-            writes.append(dict(_writes(site) - before))
         assert site.unfinished() == {}, site.unfinished()
-        return Truth(books_of(site), tuple(writes))
+        return books_of(site)
 
 
 def _rest(site: Site, erp: str) -> None:

@@ -186,7 +186,9 @@ def _settles(answer: str) -> Callable[[State, int, Bounds], Iterable[Step]]:
 
 
 def _completes(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
-    """Not fenced: the document is there, whoever says so."""
+    """Alone it is not fenced: the document is there, whoever says so. Along with the claim of another posting it is."""
+    if state.workers[number].fence != state.fence:
+        yield Step(f"{number} may not complete along with a claim", _with(state, number, at="idle"))
     if state.books.posting not in ("pending", "claimed"):
         yield Step(f"{number} is told it is settled", _with(state, number, at="ends"))
         return

@@ -23,6 +23,7 @@ from connector_resources.transport.quota import (
     SharedQuota,
     exact_day_allowance,
     exact_minute_allowance,
+    spread,
 )
 from connector_resources.transport.tokens import RefreshRules, RotatingTokens, TokenShelf
 
@@ -176,8 +177,9 @@ def consent_of(context: BuildContext) -> Consent | None:
 
 
 def _quota(settings: ExactOnlineSettings, context: BuildContext, bucket: str) -> SeveralQuotas:
-    """A quarter of the minute's calls at once and the rest spread: never more than the limit in any minute (section 5)."""
-    at_once, a_day = settings.calls_per_minute // 4, settings.calls_per_day
+    """Few of the minute's calls at once and the rest spread: never more than the limit in any minute (section 5)."""
+    at_once, refill_per_s = spread(settings.calls_per_minute, 60)
+    a_day = settings.calls_per_day
     quotas = context.store.quotas
     return SeveralQuotas(
         [
@@ -185,7 +187,7 @@ def _quota(settings: ExactOnlineSettings, context: BuildContext, bucket: str) ->
                 quotas,
                 f"{bucket}:minute",
                 capacity=at_once,
-                refill_per_s=Fraction(settings.calls_per_minute - at_once, 60),
+                refill_per_s=refill_per_s,
                 read_headers=exact_minute_allowance,
                 now=context.clock,
             ),

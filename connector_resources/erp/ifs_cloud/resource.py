@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from urllib.parse import urlsplit
 
 from connector_resources.erp.building import BuildContext
@@ -14,7 +13,7 @@ from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.transport.authorization_code import explain_oauth
 from connector_resources.transport.exchange import Limits
 from connector_resources.transport.http_transport import HttpTransport
-from connector_resources.transport.quota import SharedQuota
+from connector_resources.transport.quota import SharedQuota, spread
 from connector_resources.transport.tokens import ClientCredentialsTokens, TokenShelf
 
 #: vault entry of the access token, which all processes share.
@@ -109,16 +108,16 @@ def headers(settings: IfsCloudSettings) -> dict[str, str]:
 
 
 def _quota(settings: IfsCloudSettings, context: BuildContext) -> SharedQuota:
-    """A quarter of the minute's calls at once and the rest spread; tenants share it, whichever connections use them.
+    """Few of the minute's calls at once and the rest spread; tenants share it, whichever connections use them.
 
     IFS tells nothing in its headers (section 5).
     """
-    at_once = settings.calls_per_minute // 4
+    at_once, refill_per_s = spread(settings.calls_per_minute, 60)
     return SharedQuota(
         context.store.quotas,
         f"{SYSTEM}:{urlsplit(settings.site).netloc}",
         capacity=at_once,
-        refill_per_s=Fraction(settings.calls_per_minute - at_once, 60),
+        refill_per_s=refill_per_s,
         read_headers=lambda _response, _now: None,
         now=context.clock,
     )

@@ -159,5 +159,5 @@ def _not_postable(key: str, number: str, problem: ValueError) -> Hold:
         key,
         "process_unknown",
         f"Batch {number} is ready, and this connector cannot post it: {problem}.",
-        f"Post batch {number} in Sage 300, then release {key}; or set post_mode to ready.",
+        f"Post batch {number} in Sage 300, set post_mode to ready, then release {key}; staff posts from then on.",
     )

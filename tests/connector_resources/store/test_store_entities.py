@@ -148,3 +148,28 @@ def test_a_mark_set_within_a_transaction_goes_with_it(store, make):
         store.marks.set("acme", "watermark", "1", within=transaction)
 
     assert store.marks.get("acme", "watermark") is None
+
+
+def test_days_that_repeat_and_bodies_without_a_day_are_each_kept_as_they_are(store, make):
+    bodies = [
+        payment(1, created_at="2026-03-02T10:00:00.000Z"),
+        {"id": "PM2"},
+        payment(3, created_at="2026-03-02T10:00:00.000Z"),
+        payment(4, created_at="2026-03-01T10:00:00.000Z"),
+        payment(5, created_at="2026-03-02T10:00:00.000Z"),
+        {"id": "PM6"},
+    ]
+    store.entities.put("acme", "payments", bodies, day_of=lambda moment: moment.date())
+
+    second, first = make.day, make.day - timedelta(days=1)
+    assert [each["id"] for each in store.entities.of_day("acme", "payments", second, second)] == ["PM1", "PM3", "PM5"]
+    assert [each["id"] for each in store.entities.of_day("acme", "payments", first, first)] == ["PM4"]
+    assert list(store.entities.all("acme", "payments")) == bodies
+
+
+def test_ids_are_found_whatever_stands_in_them(store, make):
+    odd = ['PM"1', "PM'2", "PM,3", "{PM4}", "PM ü5", "PM\\6", "%", "NULL"]
+    store.entities.put("acme", "payments", [{"id": each} for each in odd], day_of=make.day_of)
+
+    assert set(store.entities.get("acme", "payments", [*odd, *odd, "PM7"])) == set(odd)
+    assert store.entities.get("acme", "payments", []) == {}

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -56,15 +56,19 @@ class Tokens:
 
 
 class Quota:
-    """A quota hook with a list of waits; notes the answers it was shown."""
+    """A quota hook with a list of waits; notes the answers it was shown. `blocks` are found after a wait."""
 
-    def __init__(self, waits: list[float], reset_in_s: float | None = None) -> None:
+    def __init__(self, waits: list[float], reset_in_s: float | None = None, blocks: Sequence[float] = ()) -> None:
         self._waits = waits
+        self._blocks = list(blocks)
         self._reset_in_s = reset_in_s
         self.statuses: list[int] = []
 
     def before(self) -> float:
         return self._waits.pop(0) if self._waits else 0
+
+    def blocked(self) -> float:
+        return self._blocks.pop(0) if self._blocks else 0
 
     def after(self, response: Response) -> float | None:
         self.statuses.append(response.status)
@@ -139,6 +143,22 @@ def test_a_body_above_the_limit_is_not_read(write: bool, error: type[RemoteError
     with pytest.raises(error, match="larger than the limit"):
         transport.send(Request("POST" if write else "GET", "/big", write=write))
     assert transport.calls == 1
+
+
+def test_a_block_that_is_learnt_of_while_waiting_is_waited_for_too(
+    connect: Connect, service: Any, slept: list[float]
+) -> None:
+    response = connect(quota=Quota([2.0], blocks=[5.0])).send(READ)
+    assert slept == [2.0, 5.0]
+    assert response.waited_s == 7.0
+
+
+def test_a_block_of_an_hour_that_is_learnt_of_while_waiting_ends_the_call(
+    connect: Connect, service: Any, slept: list[float]
+) -> None:
+    with pytest.raises(RateLimited):
+        connect(quota=Quota([2.0], blocks=[3600.0])).send(READ)
+    assert slept == [2.0]
 
 
 def test_a_trickling_answer_meets_the_total_limit(connect: Connect) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.call_budgets import EXACT_ONLINE
+
 #: reading and booking everything for a thousand due invoices.
-BUDGET = 40
+BUDGET = EXACT_ONLINE.calls(1000)
 
 
 @pytest.mark.slow

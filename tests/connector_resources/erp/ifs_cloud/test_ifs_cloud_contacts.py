@@ -259,6 +259,21 @@ def test_a_customer_without_a_row_for_it_is_held_until_somebody_has_made_one(sit
     assert site.state(moved) == "posted", site.reasons()
 
 
+def test_a_customer_without_an_address_is_held_until_somebody_has_made_one(site: Any, given: SimpleNamespace) -> None:
+    """`address_missing`: what the page asks for is done by hand, and the posting then finds nothing left to change."""
+    addresses = site.tenant.table("CustomerInfoAddress")
+    addresses.remove(addresses[("C1", "01")])
+    moved = change(given)
+    site.post(moved)
+    assert site.held() == {"CU000123": "address_missing"}
+    assert "has no address in IFS Cloud" in site.reasons()
+    add_address(site, "02", "Lund", "Pay", Address1="Nygatan 2", ZipCode="222 22")
+    site.release()
+    site.post()
+    assert site.state(moved) == "posted", site.reasons()
+    assert (address(site, address_id="02")["City"], email(site)) == ("Lund", "new@example.se")
+
+
 def test_an_e_mail_that_a_custom_field_holds_is_written_there(site: Any, given: SimpleNamespace) -> None:
     site.tenant.catalogue.add_field("CustomerHandling", "CustomerInfoSet", "S200 U", "Cf_Email")
     site.changes = {"map": {"customers": {"fields": {"email": "Cf_Email"}}}}

@@ -16,6 +16,7 @@ import pytest
 from connector_resources.posting.planning import Scope
 from sandbox.gocardless.load import Loaded, load_confirmed_payments, load_payout
 from sandbox.gocardless.world import World
+from tests.call_budgets import SAGE300_PAYOUTS, SAGE300_RECEIPTS
 from tests.evenings import EVENING, evening_sage300, evening_world
 from tests.installations import Installation, sage300_installation
 
@@ -60,7 +61,7 @@ def the_day(world: World, home: Path, **erp_settings: Any) -> Iterator[tuple[Ins
 
 def test_receipts_and_a_payout_cost_at_most_120_calls(two_days: tuple[World, Loaded], tmp_path: Path) -> None:
     with the_day(two_days[0], tmp_path, mode="ar_receipts", post_mode="post") as (site, calls):
-        assert len(calls) <= 120, calls
+        assert len(calls) <= SAGE300_RECEIPTS.calls(PAYMENTS), calls
         batches = site.erp.company.tables["ARReceiptAndAdjustmentBatches"]
         entries = [entry for row in batches for entry in row["ReceiptsAdjustments"]]
         assert len({entry["CheckReceiptNumber"] for entry in entries}) == len(entries) == PAYMENTS
@@ -70,7 +71,7 @@ def test_receipts_and_a_payout_cost_at_most_120_calls(two_days: tuple[World, Loa
 
 def test_a_payout_with_all_its_payments_costs_at_most_15_calls(two_days: tuple[World, Loaded], tmp_path: Path) -> None:
     with the_day(two_days[0], tmp_path, mode="payout_gl", post_mode="post") as (site, calls):
-        assert len(calls) <= 15, calls
+        assert len(calls) <= SAGE300_PAYOUTS.calls(PAYMENTS), calls
         (journal,) = [
             entry
             for row in site.erp.company.tables["GLJournalBatches"]

@@ -13,6 +13,7 @@ RECEIPTS, INVOICES, REFUNDS, JOURNALS = (
     "ARReceiptAndAdjustmentBatches", "ARInvoiceBatches", "ARRefundBatches", "GLJournalBatches",
 )  # fmt: skip
 AFTER = ("drop_after", "error_after", "html_after", "truncate")
+NOT_ALLOWED = '{"error":{"code":"InvalidRequest","message":{"lang":"en-US","value":"You cannot edit this batch."}}}'
 BEFORE = ("drop_before", "error_before", "html", "rate_limit")
 
 
@@ -120,6 +121,29 @@ def test_a_dropped_connection_after_a_half_write_is_held_too(site: Any, given: S
 
     assert set(site.held().values()) == {"cannot_tell"}
     assert len(site.receipts()) == 1
+
+
+def test_what_a_refused_batch_left_and_nobody_may_empty_is_held_with_its_number(
+    site: Any, given: SimpleNamespace
+) -> None:
+    """`batch_incomplete`: a person deletes the batch, mends the cause and releases; each receipt is there once."""
+    site.company.switches.change({"failed_insert": "partial"})
+    site.company.add_customer("1400", "Turns inactive")
+    made = [*given.receipts(3), given.receipt("PM000666", event="EV66600", customer="1400")]
+    site.break_next("error_before", RECEIPTS, method="PATCH", status=400, body=NOT_ALLOWED)
+
+    site.post(*made, before=lambda planned: site.company.clerk.edit_customer("1400", Status="Inactive"))
+
+    assert set(site.held().values()) == {"batch_incomplete"}
+    (left,) = site.batches(RECEIPTS)
+    assert f"Delete batch {left['BatchNumber']}" in site.reasons()
+    site.company.clerk.delete_batch(RECEIPTS, left["BatchNumber"])
+    site.company.clerk.edit_customer("1400", Status="Active")
+    site.release()
+    run_to_the_end(site)
+    assert site.held() == {}
+    assert set(documents(site).values()) == {1}
+    assert len(documents(site)) == 4
 
 
 @pytest.mark.parametrize("left", ["partial", "header", "rolled_back"])

@@ -238,6 +238,29 @@ def test_what_rounding_leaves_over_goes_to_exchange_differences(site: Any, given
     assert site.company.books.balance("7100") == 1
 
 
+def test_a_release_that_names_the_parameters_otherwise_leaves_the_batch_to_a_person(
+    site: Any, given: SimpleNamespace
+) -> None:
+    """`process_unknown`: the person posts the batch in Sage 300 and sets `post_mode: ready`; released, nothing is sent."""
+    site.break_next(
+        "error_before", r"GLPostJournal\('\$template'\)", status=200, body='{"Jahr": "", "Los": ""}', times=9
+    )
+    payout = given.payout()
+    site.post(given.receipt(minor=100_000), payout, post_mode="post")
+    assert site.held() == {payout.subject: "process_unknown"}
+    there = len(site.batches("GLJournalBatches"))
+    (batch,) = [row for row in site.batches("GLJournalBatches") if row["Status"] == "ReadyToPost"]
+    assert f"Post batch {batch['BatchNumber']} in Sage 300" in site.reasons()
+
+    site.company.clerk.post("GLJournalBatches", batch["BatchNumber"])
+    site.release()
+    site.post(post_mode="ready")
+
+    assert (site.held(), site.state(payout)) == ({}, "posted")
+    assert len(site.batches("GLJournalBatches")) == there
+    assert site.company.books.balance(CLEARING) == 0
+
+
 def test_a_journal_in_a_foreign_currency_needs_a_rate(site: Any, given: SimpleNamespace) -> None:
     made = given.payout()
     lines = tuple(given.changed(x, amount=type(x.amount)(x.amount.minor, "GBP")) for x in made.lines)

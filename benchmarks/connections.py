@@ -11,6 +11,7 @@ from typing import Any
 import requests
 import yaml
 
+from connector_resources.clock import Clock
 from connector_resources.connections.model import Connection
 from connector_resources.erp.exact_online.authorisation import authorise
 from connector_resources.runtime import Runtime
@@ -43,9 +44,17 @@ class Opened:
 
 @contextlib.contextmanager
 def opened(
-    erp: str, address: str, home: Path, database_url: str | None = None, gocardless: Mapping[str, Any] | None = None
+    erp: str,
+    address: str,
+    home: Path,
+    database_url: str | None = None,
+    gocardless: Mapping[str, Any] | None = None,
+    clock: Clock = lambda: EVENING,
 ) -> Iterator[Opened]:
-    """The connection `measured`; GoCardless is reached only by what `gocardless` says of it."""
+    """The connection `measured`; GoCardless is reached only by what `gocardless` says of it.
+
+    The clock stands still where business of one evening is measured; a quota that is waited for needs one that goes on.
+    """
     folder = home / "connections"
     folder.mkdir(parents=True)
     document = {
@@ -54,7 +63,7 @@ def opened(
         "erp": _section(erp, address),
     }
     (folder / "measured.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    with Runtime.open(Settings(home=home, database_url=database_url), clock=lambda: EVENING) as runtime:
+    with Runtime.open(Settings(home=home, database_url=database_url), clock=clock) as runtime:
         for name, value in {**CREDENTIALS[erp], "gocardless_access_token": "sandbox-token"}.items():
             runtime.store.vault.write("measured", name, value)
         connection = runtime.connection("measured")
@@ -74,5 +83,5 @@ def _section(erp: str, address: str) -> dict[str, Any]:
         case "sage300":
             return sage300_section(address)
         case "ifs_cloud":
-            return ifs_cloud_section(address, "CR0001")
+            return {**ifs_cloud_section(address, "CR0001"), "calls_per_minute": 10_000_000}
     raise ValueError(f"{erp} is not measured")

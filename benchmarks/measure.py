@@ -137,11 +137,14 @@ class Page:
         self.rows.append(row)
         self.figures.append(figures)
 
+    def table(self) -> list[str]:
+        """Lines of Markdown."""
+        head = ["| " + " | ".join(self.columns) + " |", "|" + " --- |" * len(self.columns)]
+        return head + ["| " + " | ".join(row) + " |" for row in self.rows]
+
     def markdown(self) -> str:
         lines = [f"# {self.title}", "", self.question, "", f"    {self.command}", ""]
-        lines += ["| " + " | ".join(self.columns) + " |", "|" + " --- |" * len(self.columns)]
-        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
-        lines += ["", *(f"- {note}" for note in self.notes), ""]
+        lines += [*self.table(), "", *(f"- {note}" for note in self.notes), ""]
         lines += ["Measured on: " + ", ".join(f"{name} {value}" for name, value in self.machine.items()) + ".", ""]
         return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.connections import NOWHERE, Opened, opened
 from benchmarks.page_server import NEWEST, SPAN
 from benchmarks.peers.reporting import report
+from connector_resources.clock import utc_now
 from connector_resources.gocardless.windows import read_span
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     sys.argv[1:] = [given.address]
     with tempfile.TemporaryDirectory(prefix="extraction-") as folder:
         gocardless = {"base_url": given.address, "requests_per_minute": given.calls_per_minute}
-        with opened("visma", NOWHERE, Path(folder), gocardless=gocardless) as at:
+        with opened("visma", NOWHERE, Path(folder), gocardless=gocardless, clock=utc_now) as at:
             report(lambda _address: _read(at, stored=given.stored))
 
 

@@ -72,6 +72,9 @@ def run_body(context: dg.AssetExecutionContext, connection: Connection, body: Bo
         raise dg.Failure(description=str(error), metadata=error_metadata(error), allow_retries=False) from error
     except NotSent as error:
         raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error
+    except dg.DagsterExecutionInterruptedError as interrupt:
+        # The retry policy would take it for a failure, and begin again what a person has just ended.
+        raise dg.Failure("Ended by a person or by the end of this process.", allow_retries=False) from interrupt
 
 
 def _tag_run(context: dg.AssetExecutionContext, connection: Connection) -> None:

@@ -18,6 +18,7 @@ from connector_resources.erp.registry import erp_kind
 from connector_resources.gocardless.building import build_client
 from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.gocardless.writing.building import build_target
+from connector_resources.loaded_code import keep_what_is_loaded
 from connector_resources.posting.planning import Planner
 from connector_resources.posting.protocol import PostingProtocol, Surroundings
 from connector_resources.settings import Settings
@@ -62,6 +63,7 @@ class Runtime:
             sleep = sleep_of(clock)
         store = Store.open(settings.store_url, clock=clock, vault_key=vault_key)
         store.migrate()
+        keep_what_is_loaded()
         return cls(settings, store, vault_key, files.connections, clock, sleep, broken=files.broken)
 
     def connection(self, name: str) -> Connection:

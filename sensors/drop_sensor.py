@@ -22,8 +22,8 @@ from connector_resources.store.inbox import Waiting
 from connector_resources.store.store import Store
 from sensors.running import names_on_their_way
 
-#: one evaluation waits at most this long for new rows; far below Dagster's limit for sensors.
-WAIT_S = 20.0
+#: one evaluation waits at most this long for new rows: Dagster ends one after 60 s, and begins the next within 5 s of its end.
+WAIT_S = 45.0
 PAUSE_S = 0.25
 #: rows that still wait this long after their run was asked for get another run (the first one failed or was cancelled).
 ASK_AGAIN_S = 600.0

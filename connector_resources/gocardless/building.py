@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from connector_resources.gocardless.client import API_VERSION, GoCardlessClient
 from connector_resources.gocardless.errors import explain, is_whole_json
 from connector_resources.transport.http_transport import HttpTransport
-from connector_resources.transport.quota import SharedQuota, gocardless_allowance, gocardless_general_limit
+from connector_resources.transport.quota import SharedQuota, gocardless_allowance, gocardless_general_limit, spread
 from connector_resources.transport.tokens import StaticToken
 
 if TYPE_CHECKING:
@@ -56,12 +55,13 @@ def build_client(section: Access, context: BuildContext) -> GoCardlessClient:
 
 
 def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
-    """A tenth of the minute's calls at once, nine tenths spread over it: no minute ever holds more than the limit."""
+    """Few of the minute's calls at once, the others spread: no minute ever holds more than the limit."""
+    at_once, refill_per_s = spread(requests_per_minute, 60)
     return SharedQuota(
         context.store.quotas,
         f"gocardless:{context.connection}",
-        capacity=max(1, requests_per_minute // 10),
-        refill_per_s=Fraction(requests_per_minute * 9, 600),
+        capacity=at_once,
+        refill_per_s=refill_per_s,
         read_headers=gocardless_allowance,
         concerns=gocardless_general_limit,
         now=context.clock,

@@ -41,12 +41,16 @@ STORY_FILTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. `after` is the next one's cursor, None at the end; `linked` what events `include`."""
+    """One page of a list. `after` is the next one's cursor, None at the end; `linked` what events `include`.
+
+    `elapsed_s` is how long the answer took, `waited_s` how long the quota held the call back before.
+    """
 
     items: list[Json]
     after: str | None
     linked: list[Json]
     elapsed_s: float
+    waited_s: float = 0.0
 
 
 class GoCardlessClient:
@@ -77,7 +81,7 @@ class GoCardlessClient:
             raise _bad_answer(resource_type, "no list", response)
         linked = body.get("linked")
         included = [item for group in linked.values() for item in group] if isinstance(linked, dict) else []
-        return Page(items, _next_cursor(body, items), included, response.elapsed_s)
+        return Page(items, _next_cursor(body, items), included, response.elapsed_s, response.waited_s)
 
     def list_pages(
         self,

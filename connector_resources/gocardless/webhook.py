@@ -58,20 +58,27 @@ def parse_webhook(raw: bytes) -> Webhook:
         raise WebhookRefused("The webhook is not a JSON object with a list of events.", status=400)
     meta = body.get("meta")
     webhook_id = meta.get("webhook_id") if isinstance(meta, dict) else None
-    events = [event for event in body["events"] if _is_event(event)]
-    malformed = tuple(event for event in body["events"] if not _is_event(event))
-    return Webhook(webhook_id if _is_word(webhook_id) else None, events, malformed)
+    events: list[dict[str, Any]] = []
+    malformed: list[Any] = []
+    for entry in body["events"]:
+        (events if _is_event(entry) else malformed).append(entry)
+    return Webhook(webhook_id if _is_word(webhook_id) else None, events, tuple(malformed))
 
 
 def _is_event(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and all(_is_word(entry.get(name)) and entry[name] for name in ("id", "resource_type", "action"))
-        and isinstance(entry.get("links") or {}, dict)
-        and all(link is None or _is_word(link) for link in (entry.get("links") or {}).values())
-        and _is_moment(entry.get("created_at"))
-        and is_bounded(entry)
-    )
+    if not isinstance(entry, dict):
+        return False
+    for name in ("id", "resource_type", "action"):
+        word = entry.get(name)
+        if not word or not _is_word(word):
+            return False
+    links = entry.get("links") or {}
+    if not isinstance(links, dict):
+        return False
+    for link in links.values():
+        if link is not None and not _is_word(link):
+            return False
+    return _is_moment(entry.get("created_at")) and is_bounded(entry)
 
 
 def _is_word(text: Any) -> bool:

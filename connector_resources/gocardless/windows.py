@@ -1,9 +1,10 @@
 """Reads a span of time from GoCardless with as many windows side by side as the answers' slowness asks for.
 
-GoCardless allows about one call each 60 ms; when a page takes longer, one reader alone cannot use that up. By Little's
-law `page time / 60 ms` readers can, and more would only meet the rate limit. A span starts as one window; a window is
-cut while it is being read, so that nothing is read twice and short spans cost one call. Pages in flight are bounded by
-the number of windows, whatever the span holds.
+While one page is under way, the reader could take in others: by Little's law as many as its own work on a page fits into
+the time that a page takes. More would only wait for the reader; and as soon as the quota holds a call back, more would only
+wait for the quota, so that no window is cut any further. A span starts as one window; a window is cut while it is being
+read, so that nothing is read twice and short spans cost one call. Pages in flight are bounded by the number of windows,
+whatever the span holds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -27,9 +28,11 @@ from connector_resources.gocardless.client import PAGE_SIZE, Filter, GoCardlessC
 
 Json = dict[str, Any]
 
-#: 1,000 calls a minute (gocardless.md section 5).
-PACE_S = 0.060
+#: what taking in a page of 500 costs the reader at least: it is parsed and handed on.
+PACE_S = 0.002
 MOST_WINDOWS = 12
+#: every window may end with a page that is not full, and calls are scarce: a shorter rest is not cut any more.
+PAGES_OF_A_WINDOW = 4
 MILLISECOND = timedelta(milliseconds=1)
 #: pages kept for ordering go to disk beyond this.
 MEMORY_BYTES = 16 * 1024 * 1024
@@ -98,19 +101,19 @@ def read_span(
                     items = window.take(page)
                     if not window.finished:
                         wished = windows_for(median(times), pace_s, most_windows)
-                        for part in window.cut(wished - len(pending)):
+                        for part in window.cut(wished - len(pending)) if not page.waited_s else ():
                             ask(part)
                         ask(window)
                     if items:
-                        yield Page(items, page.after, page.linked, page.elapsed_s)
+                        yield replace(page, items=items)
         finally:
             for future in pending:
                 future.cancel()
 
 
 def windows_for(page_time_s: float, pace_s: float, most: int) -> int:
-    """How many windows keep the allowed pace when a page takes `page_time_s`: at least 1, at most `most`."""
-    return max(1, min(most, math.ceil(page_time_s / pace_s)))
+    """How many windows keep a reader busy that works `pace_s` on each page, when its answer takes `page_time_s` before."""
+    return min(most, math.ceil((page_time_s + pace_s) / pace_s))
 
 
 def in_order(pages: Iterable[list[Json]], *, memory_bytes: int = MEMORY_BYTES) -> Iterator[Json]:
@@ -197,10 +200,10 @@ class _Window:
     def cut(self, parts: int) -> list[_Window]:
         """Give away the older rest so that `parts` windows read it side by side; this one keeps the newest part.
 
-        Each part should hold at least a page, by the density of the page just read: every window costs a call.
+        Each part should hold `PAGES_OF_A_WINDOW`, by the density of the page just read.
         """
         rest = self.oldest - self.lower
-        worth = int(self.density_per_s * rest.total_seconds() / PAGE_SIZE)
+        worth = int(self.density_per_s * rest.total_seconds() / (PAGE_SIZE * PAGES_OF_A_WINDOW))
         parts = min(parts, worth, rest // MILLISECOND)
         if parts < 2:
             return []

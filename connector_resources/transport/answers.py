@@ -55,6 +55,9 @@ def is_bounded(value: Any) -> bool:
     for _ in range(MAX_DEPTH):
         following: list[Any] = []
         for each in level:
+            if isinstance(each, str):
+                # Most are: asked first, because this is done for every event of a webhook.
+                continue
             if isinstance(each, dict):
                 following.extend(each.values())
             elif isinstance(each, list):

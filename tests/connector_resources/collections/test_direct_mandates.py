@@ -245,6 +245,30 @@ def test_gocardless_has_not_approved_it(direct: Any) -> None:
     assert set_ups(direct) == {"10001/EUR#1": "fulfilled"}
 
 
+def test_an_account_that_is_gone_from_the_vault_is_held_and_withdrawn_it_is_read_again(direct: Any) -> None:
+    """`bank_details_missing`: somebody removes the value between two runs; nothing was sent with it yet."""
+    account(direct)
+    direct.merchant.world.settings.restricted_creates = True
+    direct.run()
+    store = direct.runtime.store
+    for info in store.vault.names("polder"):
+        if info.name.startswith("bank_details_"):
+            store.vault.remove("polder", info.name)
+    direct.merchant.world.settings.restricted_creates = False
+    keys = [row.posting.key for row in store.ledger.held("polder")]
+    store.ledger.release("polder", keys, by="Ada", note="approved")
+
+    report = direct.run()
+
+    assert [hold.code for hold in report.held] == ["bank_details_missing"]
+    assert mandates(direct) == []
+    store.ledger.withdraw("polder", keys, by="Ada", note="as the page says")
+    direct.run()
+    direct.merchant.tick(timedelta(minutes=1))
+    direct.run()
+    assert set_ups(direct) == {"10001/EUR#1": "cancelled", "10001/EUR#2": "waiting"}
+
+
 def test_a_withdrawn_set_up_forgets_the_account_and_the_payer_is_asked(direct: Any) -> None:
     account(direct)
     direct.merchant.world.settings.restricted_creates = True

@@ -183,6 +183,8 @@ def test_components_and_files_are_loaded_together(tmp_path: Path) -> None:
 
     assert names == ["one", "two"]
     assert load_component(tmp_path / "defs" / "other" / "defs.yaml") is None
+    at_home = read_connections(tmp_path / "home", tmp_path / "defs").at_home
+    assert [connection.name for connection in at_home] == ["one"]
 
 
 def test_a_component_and_a_file_of_one_name_are_a_problem(tmp_path: Path) -> None:

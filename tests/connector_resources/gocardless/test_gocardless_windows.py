@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from connector_resources.errors import BadAnswer, NotSent
 from connector_resources.gocardless.client import GoCardlessClient, Page
 from connector_resources.gocardless.windows import _Window, in_order, read_events, read_span, windows_for
+from connector_resources.transport.messages import Response
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -100,10 +101,33 @@ def test_a_reader_who_stops_early_stops_the_calls(lists: Any, client: GoCardless
 
 
 @pytest.mark.parametrize(
-    ("page_time_s", "windows"), [(0.0, 1), (0.059, 1), (0.060, 1), (0.061, 2), (0.3, 5), (0.5, 9), (60, 12)]
+    ("page_time_s", "windows"), [(0.0, 1), (0.004, 2), (0.005, 3), (0.008, 3), (0.020, 6), (0.050, 12), (60, 12)]
 )
 def test_the_number_of_windows_follows_littles_law(page_time_s: float, windows: int) -> None:
-    assert windows_for(page_time_s, 0.060, 12) == windows
+    assert windows_for(page_time_s, 0.004, 12) == windows
+
+
+def test_a_quota_that_holds_calls_back_is_not_asked_for_more_windows(lists: Any, connect: Connect) -> None:
+    lists.fill(lists.spread(20_000, DAY))
+    lists.delay_s = 0.01
+    client = connect(lists.base_url, quota=_SlowQuota())
+    ids = read_ids(client, START, START + DAY, pace_s=0.001, most_windows=8)
+    assert len(ids) == len(set(ids)) == 20_000
+    assert lists.most_in_flight == 1
+    assert client.calls == 40, "a window costs a call, and none was to be won by it"
+
+
+class _SlowQuota:
+    """Lets every call wait a little."""
+
+    def before(self) -> float:
+        return 0.001
+
+    def blocked(self) -> float:
+        return 0
+
+    def after(self, _response: Response) -> None:
+        return None
 
 
 @given(st.integers(2, 40), st.integers(1, 10_000_000), st.integers(1, 500))

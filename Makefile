@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-ui deep explore faults kills load deployment fuzz controls leaks audit overhead bench check lock clean
+.PHONY: demo test test-ui deep explore faults kills load deployment machines fuzz controls leaks audit overhead bench check lock clean
 
 demo: $(STAMP)
 	$(BIN)/connector demo $(if $(UI),--keep-running) $(if $(SUMMARY),--summary $(SUMMARY))
@@ -47,6 +47,13 @@ load: $(STAMP)
 # Every process of a deployment on PostgreSQL, and a day of business through them.
 deployment: $(STAMP)
 	$(BIN)/pytest tests/deploy -m deployment
+
+# Two workers, a broker and PostgreSQL; one worker is killed in the middle of a day.
+machines: $(STAMP)
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq redis-server; } \
+	  || { echo "Redis is needed: install your distribution's package redis-server, then make machines"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/celery.txt
+	$(BIN)/pytest tests/machines -m machines
 
 # Random and mutated input for everything that strangers can reach; GUIDED=1 by coverage, which needs requirements/fuzz.txt.
 INPUTS ?= 1000000
@@ -103,6 +110,7 @@ lock:
 	$(LOCK) requirements/ui.in --output-file requirements/ui.txt
 	$(LOCK) requirements/fuzz.in --output-file requirements/fuzz.txt
 	$(LOCK) requirements/audit.in --output-file requirements/audit.txt
+	$(LOCK) requirements/celery.in --output-file requirements/celery.txt
 
 clean:
 	rm -rf $(VENV) .bench demo_home sbom.json

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -40,13 +42,25 @@ def defs() -> dg.Definitions:
     broken_code = [each for each in files.broken if each.path.is_relative_to(settings.components_dir)]
     if broken_code:
         raise broken_files_error(broken_code)
-    at_home = {connection.name for connection in read_connections(settings.connections_dir).connections}
     every = files.connections
-    made = [connection_definitions(connection).as_definitions() for connection in every if connection.name in at_home]
-    # Connections kept as components bring their own assets and jobs.
-    assets = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=PROJECT_ROOT), *made)
-    shown = [_signals(every, assets)] if every else []
-    return dg.Definitions.merge(assets, *shown, *_broken(files.broken))
+    with _collector_at_rest():
+        made = [connection_definitions(connection).as_definitions() for connection in files.at_home]
+        # Connections kept as components bring their own assets and jobs.
+        assets = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=PROJECT_ROOT), *made)
+        shown = [_signals(every, assets)] if every else []
+        return dg.Definitions.merge(assets, *shown, *_broken(files.broken))
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """With hundreds of connections a million objects are made that all stay: cyclic collection would only walk them."""
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
 
 
 def _broken(files: Sequence[BrokenFile]) -> list[dg.Definitions]:

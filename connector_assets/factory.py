@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
 from connector_assets.checks import asset_checks
 from connector_assets.collection_assets import collection_assets
+from connector_assets.connection_job import ConnectionJob, connection_job
 from connector_assets.customer_update_assets import customer_update_assets
 from connector_assets.document_assets import document_assets
 from connector_assets.names import CONNECTION_TAG, LEDGER_TAG, day_job_name, erp_job_name, key, month_job_name
@@ -27,9 +28,9 @@ class ConnectionDefinitions:
     connection: Connection
     assets: Sequence[dg.AssetsDefinition]
     checks: Sequence[dg.AssetChecksDefinition]
-    day_job: dg.UnresolvedAssetJobDefinition
-    erp_job: dg.UnresolvedAssetJobDefinition
-    month_job: dg.UnresolvedAssetJobDefinition
+    day_job: ConnectionJob
+    erp_job: ConnectionJob
+    month_job: ConnectionJob
 
     def as_definitions(self) -> dg.Definitions:
         return dg.Definitions(
@@ -43,59 +44,50 @@ class ConnectionDefinitions:
 
 def connection_definitions(connection: Connection) -> ConnectionDefinitions:
     """From GoCardless's events to ERP documents and reports, partitioned by activity day."""
+    ordering = [
+        *customer_update_assets(connection),
+        *subscription_assets(connection),
+        *collection_assets(connection),
+    ]
     assets = [
         *source_assets(connection),
         *posting_assets(connection),
         *document_assets(connection),
-        *customer_update_assets(connection),
-        *subscription_assets(connection),
-        *collection_assets(connection),
+        *ordering,
         *report_assets(connection),
     ]
-    checks, jobs = asset_checks(connection), (_day_job(connection), _erp_job(connection), _month_job(connection))
+    checks = asset_checks(connection)
+    tags = {CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind}
+    jobs = (_day_job(connection, tags), _erp_job(connection, tags, ordering), _month_job(connection, tags))
     return ConnectionDefinitions(connection, assets, checks, *jobs)
 
 
-def _day_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
-    return _job(
-        connection,
+def _day_job(connection: Connection, tags: Mapping[str, str]) -> ConnectionJob:
+    return connection_job(
         day_job_name(connection.name),
+        tags,
         dg.AssetSelection.groups(connection.name) - dg.AssetSelection.assets(month_end_key(connection)),
-        f"Takes activity days of {connection.name} from GoCardless's events to ERP documents and reports.",
+        f"Takes activity days of {connection.name} from GoCardless's events to ERP documents and reports. "
+        f"{connection.description}",
     )
 
 
-def _month_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
-    return _job(
-        connection,
+def _month_job(connection: Connection, tags: Mapping[str, str]) -> ConnectionJob:
+    return connection_job(
         month_job_name(connection.name),
+        tags,
         dg.AssetSelection.assets(month_end_key(connection)).without_checks(),
-        f"Writes all reports of a month of {connection.name}.",
+        f"Writes all reports of a month of {connection.name}. {connection.description}",
     )
 
 
-def _erp_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
-    names = ("customers", "documents", "payout_journals")
-    keys = [key(connection.name, "erp", name) for name in names]
-    ordering = (*customer_update_assets(connection), *subscription_assets(connection), *collection_assets(connection))
+def _erp_job(connection: Connection, tags: Mapping[str, str], ordering: Sequence[dg.AssetsDefinition]) -> ConnectionJob:
+    keys = [key(connection.name, "erp", name) for name in ("customers", "documents", "payout_journals")]
     keys += [asset.key for asset in ordering]
-    assets = dg.AssetSelection.assets(*keys)
-    return _job(
-        connection,
+    return connection_job(
         erp_job_name(connection.name),
-        assets.without_checks(),
+        tags,
+        dg.AssetSelection.assets(*keys).without_checks(),
         f"Reads {connection.name}'s ERP customers, invoices and recurring charges again, links and aligns them, posts what "
-        "waited for them, and collects what is due.",
-    )
-
-
-def _job(
-    connection: Connection, name: str, selection: dg.AssetSelection, description: str
-) -> dg.UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        name,
-        selection=selection,
-        executor_def=dg.in_process_executor,
-        description=f"{description} {connection.description}".strip(),
-        tags={CONNECTION_TAG: connection.name, LEDGER_TAG: connection.erp.kind},
+        f"waited for them, and collects what is due. {connection.description}",
     )

@@ -22,8 +22,8 @@ from typing import Any
 HERE = Path(__file__).parent
 #: the environment's own tools and this project: not locked, and not part of what is delivered.
 UNLOCKED = frozenset({"pip", "setuptools", "wheel", "ml-connector"})
-#: what `make test-ui` and `make fuzz GUIDED=1` put into the same environment.
-OPTIONAL = (HERE / "ui.txt", HERE / "fuzz.txt")
+#: what `make test-ui`, `make fuzz GUIDED=1` and `make machines` put into the same environment.
+OPTIONAL = (HERE / "ui.txt", HERE / "fuzz.txt", HERE / "celery.txt")
 #: a hundred packages, one question each.
 ASKING_S = 900
 _LINE = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^ ;\\]+)")

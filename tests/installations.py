@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from connector_resources.posting.protocol import PostingReport
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 from connector_resources.transport.authorization_code import begin_consent, code_from_redirect, exchange_code
+from sandbox.clock import SandboxClock
 from sandbox.datev.app import DatevApp
 from sandbox.datev.app import create_app as create_datev
 from sandbox.datev.datacentre import DataCentre
@@ -142,8 +143,7 @@ def visma_installation(
             **overrides,
         }
         credentials = {"client_id": "isv_sandbox", "client_secret": "sandbox-secret"}
-        clock = world.clock.now
-        with open_installation(home, "nordic", document, credentials, database_url, clock) as (
+        with open_installation(home, "nordic", document, credentials, database_url, world.clock) as (
             runtime,
             connection,
             naps,
@@ -172,8 +172,7 @@ def datev_installation(
             **overrides,
         }
         credentials = {"datev_client_id": "sandbox-public"}
-        clock = world.clock.now
-        with open_installation(home, "kanzlei", document, credentials, database_url, clock) as (
+        with open_installation(home, "kanzlei", document, credentials, database_url, world.clock) as (
             runtime,
             connection,
             naps,
@@ -193,10 +192,7 @@ def exact_online_installation(
     serve: Serve = running,
     **overrides: Any,
 ) -> Iterator[Installation]:
-    """A connection called `polder` between `world` and `division`, with a person's consent already given.
-
-    Its waits move the world's clock: the division counts calls by the minute.
-    """
+    """A connection called `polder` between `world` and `division`, with a person's consent already given."""
     gocardless, erp = create_gocardless(world), create_exact_online(division)
     with serve(gocardless) as gocardless_address, serve(erp, dated=False) as erp_address:
         document = {
@@ -210,18 +206,11 @@ def exact_online_installation(
             "exact_client_id": "3f0c1c5e-8a51-4a3a-9f0e-0a4d0f5b7a11",
             "exact_client_secret": "sandbox-secret",
         }
-        clock = world.clock.now
-        with open_installation(home, "polder", document, credentials, database_url, clock) as (
+        with open_installation(home, "polder", document, credentials, database_url, world.clock) as (
             runtime,
             connection,
             naps,
         ):
-
-            def sleep(seconds: float) -> None:
-                naps.append(seconds)
-                world.clock.advance(timedelta(seconds=seconds))
-
-            runtime.sleep = sleep
             begun = authorise_exact_online(connection.erp, runtime.context(connection), EXACT_ONLINE_REDIRECT)
             page = requests.get(begun.url, allow_redirects=False, timeout=10)
             begun.complete(page.headers["location"])
@@ -250,8 +239,7 @@ def sage300_installation(
             **overrides,
         }
         credentials = {"sage300_username": company.user_id, "sage300_password": "Gocard1ess!"}
-        clock = world.clock.now
-        with open_installation(home, "harbour", document, credentials, database_url, clock) as (
+        with open_installation(home, "harbour", document, credentials, database_url, world.clock) as (
             runtime,
             connection,
             naps,
@@ -281,8 +269,7 @@ def ifs_cloud_installation(
             **overrides,
         }
         credentials = {"ifs_client_id": "gc_connector", "ifs_client_secret": "sandbox-secret"}
-        clock = world.clock.now
-        with open_installation(home, "enterprise", document, credentials, database_url, clock) as (
+        with open_installation(home, "enterprise", document, credentials, database_url, world.clock) as (
             runtime,
             connection,
             naps,
@@ -309,15 +296,20 @@ def open_installation(
     document: dict[str, Any],
     credentials: dict[str, str],
     database_url: str | None,
-    clock: Callable[[], datetime],
+    clock: SandboxClock,
 ) -> Iterator[tuple[Runtime, Connection, list[float]]]:
-    """A home with one connection file and its credentials, its runtime open; the list takes the waits."""
+    """A home with one connection file and its credentials, its runtime open; the list takes the waits, which move the clock."""
     directory = home / "connections"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     naps: list[float] = []
-    with Runtime.open(Settings(home=home, database_url=database_url), clock=clock) as runtime:
-        runtime.sleep = naps.append
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        clock.advance(timedelta(seconds=seconds))
+
+    with Runtime.open(Settings(home=home, database_url=database_url), clock=clock.now) as runtime:
+        runtime.sleep = sleep
         vault = runtime.store.vault
         for key, value in {
             "gocardless_access_token": READ_WRITE_TOKEN,

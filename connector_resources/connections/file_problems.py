@@ -21,6 +21,8 @@ from connector_resources.connections.subscriptions import SubscriptionsSection
 from connector_resources.erp.registry import ERPS
 
 SHOWN_CHARACTERS = 60
+#: the one in C where PyYAML was built with it: files of three hundred connections are read whenever code is loaded.
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: pydantic's own words for a value that a validator of ours refused.
 OWN_WORDS = "Value error, "
 
@@ -36,12 +38,17 @@ class Document:
     @classmethod
     def parse(cls, text: str) -> Document:
         """Raises `yaml.YAMLError`."""
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            values = loader.construct_document(node) if node is not None else None
+        finally:
+            loader.dispose()
         lines: dict[tuple[str, ...], int] = {}
         doubled: list[tuple[tuple[str, ...], int]] = []
         if node is not None:
             _collect_lines(node, (), lines, doubled)
-        return cls(yaml.safe_load(text), lines, tuple(doubled))
+        return cls(values, lines, tuple(doubled))
 
     def line_of(self, path: tuple[str, ...]) -> int:
         """The line of `path`, or of the nearest parent that stands in the file."""

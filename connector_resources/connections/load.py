@@ -36,10 +36,14 @@ class BrokenFile:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFiles:
-    """What the files of a deployment hold: connections that are in order, by name, and files that are not."""
+    """What the files of a deployment hold: connections that are in order, by name, and files that are not.
+
+    `at_home` are those of the connections that are files of the directory, not components.
+    """
 
     connections: tuple[Connection, ...]
     broken: tuple[BrokenFile, ...]
+    at_home: tuple[Connection, ...] = ()
 
 
 def read_connections(directory: Path, components: Path | None = None) -> ConnectionFiles:
@@ -62,13 +66,14 @@ def read_connections(directory: Path, components: Path | None = None) -> Connect
         else:
             loaded.extend([(path, connection)] if connection else [])
     counts = Counter(connection.name for _, connection in loaded)
-    whole = [connection for _, connection in loaded if counts[connection.name] == 1]
+    whole = sorted(((path, each) for path, each in loaded if counts[each.name] == 1), key=lambda item: item[1].name)
     broken_files += [
         BrokenFile(each.name, path, (f"{path}: name: another file is called {each.name!r} too; names must differ",))
         for path, each in loaded
         if counts[each.name] > 1
     ]
-    return ConnectionFiles(tuple(sorted(whole, key=lambda c: c.name)), tuple(broken_files))
+    at_home = tuple(connection for path, connection in whole if path.parent == directory)
+    return ConnectionFiles(tuple(connection for _, connection in whole), tuple(broken_files), at_home)
 
 
 def load_connections(directory: Path, components: Path | None = None) -> tuple[Connection, ...]:

@@ -15,6 +15,7 @@ from connector_resources.posting.planning import Scope
 from connector_resources.store.schema import INBOX_EVENTS
 from sandbox.gocardless.load import Loaded, load_confirmed_payments, load_payout
 from sandbox.gocardless.world import World
+from tests.call_budgets import DATEV, GOCARDLESS, VISMA
 from tests.evenings import EVENING, datacentre, evening_company, evening_world
 from tests.installations import Installation, datev_installation, visma_installation
 
@@ -69,8 +70,8 @@ def test_a_day_of_a_thousand_payments_into_visma(two_days: tuple[World, Loaded],
 
         calls = run_the_day(site)
 
-        assert calls["gocardless"] <= 30
-        assert calls["erp"] <= 2.05 * PAYMENTS + 30
+        assert calls["gocardless"] <= GOCARDLESS.calls(PAYMENTS)
+        assert calls["erp"] <= VISMA.calls(PAYMENTS)
         assert company.books.balance("1985", "EUR") == 0
 
 
@@ -81,8 +82,8 @@ def test_a_day_of_a_thousand_payments_into_datev(two_days: tuple[World, Loaded],
 
         calls = run_the_day(site)
 
-        assert calls["gocardless"] <= 30
-        assert calls["erp"] <= 8
+        assert calls["gocardless"] <= GOCARDLESS.calls(PAYMENTS)
+        assert calls["erp"] <= DATEV.calls(PAYMENTS)
         assert site.erp.datacentre.books("455148-1").balance("1360") == 0
 
 

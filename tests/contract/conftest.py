@@ -61,7 +61,7 @@ def paper_ledger_site(home: Path) -> Iterator[Site]:
             "books": BOOKS,
             "erp": {"kind": "paper_ledger", "base_url": address},
         }
-        clock = merchant.world.clock.now
+        clock = merchant.world.clock
         with open_installation(home, "paper", document, {"paper_ledger_key": KEY}, None, clock) as opened:
             runtime, connection, naps = opened
             at = Installation(home, runtime, connection, merchant.world, gocardless, erp, naps)  # type: ignore[arg-type]

@@ -247,7 +247,7 @@ class HttpTransport:
             return 0.0
         waited_s, wait_s = 0.0, self._quota.before()
         while wait_s > 0:
-            if wait_s > self._retries.max_wait_s:
+            if waited_s + wait_s > self._retries.max_wait_s:
                 raise _Failed(self._rate_limited("has no calls left in its quota", wait_s, None), repeat=False)
             self._sleep(wait_s)
             waited_s += wait_s

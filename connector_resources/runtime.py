@@ -25,6 +25,7 @@ from connector_resources.settings import Settings
 from connector_resources.store.store import Store
 from connector_resources.store.vault_key import VaultKey, load_vault_key
 from connector_resources.transport.http_transport import CallCounter
+from connector_resources.transport.known_limits import KnownLimits
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Runtime:
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     counter: CallCounter = field(default_factory=CallCounter)
+    limits: KnownLimits = field(default_factory=KnownLimits)
     broken: tuple[BrokenFile, ...] = ()
 
     @classmethod
@@ -123,5 +125,6 @@ class Runtime:
             clock=self.clock,
             sleep=self.sleep,
             counter=self.counter,
+            limits=self.limits,
             ca_file=connection.ca_file,
         )

@@ -12,6 +12,7 @@ from connector.cli.days import chosen_days, day_options
 from connector.cli.output import ConnectorCommand, console, json_option, runtime, show_json, show_table
 from connector_resources.collections.overview import why_not
 from connector_resources.collections.run import CollectionReport
+from connector_resources.forecast.finishing import ANSWERS, Forecast, SystemTime
 from connector_resources.posting.dry_run import DryRun, dry_run
 from connector_resources.posting.planning import Scope
 from connector_resources.subscriptions.overview import steps
@@ -25,7 +26,7 @@ from connector_resources.subscriptions.run import SubscriptionReport
 @click.option("--requests", is_flag=True, help="Also print every request, byte for byte.")
 @json_option
 def plan(connection: str, first_day: date | None, last_day: date | None, requests: bool, as_json: bool) -> None:
-    """Show what running these days of CONNECTION would post."""
+    """Show what running these days of CONNECTION would post, and when it would be finished."""
     with runtime() as opened:
         item = opened.connection(connection)
         first, last = chosen_days(item, first_day, last_day, opened.clock())
@@ -61,10 +62,64 @@ def show_dry_run(connection: str, planned: DryRun, *, requests: bool = False) ->
         f"{len(planned.postings)} postings, {len(planned.submissions)} requests as a first step, "
         f"{len(planned.holds)} held. Nothing was sent."
     )
+    console.print(_sentence(planned.forecast), markup=False, highlight=False, soft_wrap=True)
     if requests:
         for submission in planned.submissions:
             console.print(f"\n{submission.method} {submission.path}  sha256 {submission.sha256}", markup=False)
             console.print(submission.body.decode("utf-8", "replace"), markup=False)
+
+
+def _sentence(forecast: Forecast) -> str:
+    """How many calls, and when a run that starts now would be finished."""
+    if not forecast.systems:
+        return "No calls."
+    needed = " and ".join(_calls(each) for each in forecast.systems)
+    took = f"finished at about {forecast.finished_at:%Y-%m-%d %H:%M} UTC ({_span(forecast.seconds)})"
+    slowest = forecast.slowest
+    bound = f", bound by {_bound(slowest)}" if slowest else ""
+    stops = sum(each.stops for each in forecast.systems)
+    pauses = f"; the work pauses {stops} times, until there are calls again" if stops > 1 else ""
+    pauses = "; the work pauses once, until there are calls again" if stops == 1 else pauses
+    return f"A run now would need {needed}: {took}{bound}{pauses}."
+
+
+def _bound(slowest: SystemTime) -> str:
+    label = slowest.needed.label
+    return f"{label}'s answers" if slowest.bound_by == ANSWERS else f"the {slowest.bound_by} of {label}"
+
+
+def _calls(each: SystemTime) -> str:
+    needed = each.needed
+    writing = f", of which {needed.writing:,} write and check," if needed.writing else ""
+    return f"about {needed.calls:,} calls to {needed.label}{writing}".removesuffix(",")
+
+
+def _span(seconds: int) -> str:
+    if seconds < 120:
+        return f"in {seconds} s"
+    if seconds < 7200:
+        return f"in {round(seconds / 60)} min"
+    return f"in {seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def _forecast_as_json(forecast: Forecast) -> dict[str, object]:
+    return {
+        "start": forecast.start,
+        "finished_at": forecast.finished_at,
+        "seconds": forecast.seconds,
+        "systems": [
+            {
+                "system": each.needed.system,
+                "calls": each.needed.calls,
+                "reading": each.needed.reading,
+                "writing": each.needed.writing,
+                "seconds": each.seconds,
+                "bound_by": each.bound_by,
+                "pauses": each.stops,
+            }
+            for each in forecast.systems
+        ],
+    }
 
 
 def _show_subscriptions(planned: SubscriptionReport) -> None:
@@ -190,6 +245,7 @@ def _as_json(planned: DryRun) -> dict[str, object]:
         "waiting": list(planned.waiting),
         "subscriptions": _subscriptions_as_json(planned.subscriptions) if planned.subscriptions else None,
         "collections": _collections_as_json(planned.collections) if planned.collections else None,
+        "forecast": _forecast_as_json(planned.forecast),
     }
 
 

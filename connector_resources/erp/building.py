@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bookkeeping.settings import BookSettings
 from connector_resources.transport.http_transport import CallCounter
+from connector_resources.transport.known_limits import KnownLimits
 
 if TYPE_CHECKING:
     from connector_resources.store.store import Store
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 class BuildContext:
     """The connection's name and book settings, the store (vault, leases, quotas), and time.
 
-    `counter` counts every remote call by system, for reports and budgets. `ca_file` is the PEM file of the private CA that the
-    ERP's certificates are checked against; None for the public ones. GoCardless is never checked against it.
+    `counter` counts every remote call by system, for reports and budgets; `limits` are those that the transports keep to.
+    `ca_file` is the PEM file of the private CA that the ERP's certificates are checked against; None for the public ones.
+    GoCardless is never checked against it.
     """
 
     connection: str
@@ -31,4 +33,5 @@ class BuildContext:
     sleep: Callable[[float], None] = time.sleep
     rng: random.Random = field(default_factory=random.Random)
     counter: CallCounter = field(default_factory=CallCounter)
+    limits: KnownLimits = field(default_factory=KnownLimits)
     ca_file: str | None = None

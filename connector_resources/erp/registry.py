@@ -14,6 +14,7 @@ from connector_resources.erp.building import BuildContext
 from connector_resources.erp.contract import ErpConnector, Traits
 from connector_resources.erp.datev import authorisation as datev_authorisation
 from connector_resources.erp.datev import resource as datev
+from connector_resources.erp.datev.calls import call_table as datev_calls
 from connector_resources.erp.datev.onboarding import ONBOARDING as DATEV_ONBOARDING
 from connector_resources.erp.datev.settings import DatevSettings
 from connector_resources.erp.datev.traits import TRAITS as DATEV_TRAITS
@@ -21,22 +22,27 @@ from connector_resources.erp.exact_online import authorisation as exact_online_a
 from connector_resources.erp.exact_online import resource as exact_online
 from connector_resources.erp.exact_online import subscribing as exact_online_subscribing
 from connector_resources.erp.exact_online import webhook as exact_online_webhook
+from connector_resources.erp.exact_online.calls import call_table as exact_online_calls
 from connector_resources.erp.exact_online.onboarding import ONBOARDING as EXACT_ONLINE_ONBOARDING
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.traits import TRAITS as EXACT_ONLINE_TRAITS
 from connector_resources.erp.ifs_cloud import resource as ifs_cloud
 from connector_resources.erp.ifs_cloud import webhook as ifs_cloud_webhook
+from connector_resources.erp.ifs_cloud.calls import call_table as ifs_cloud_calls
 from connector_resources.erp.ifs_cloud.onboarding import ONBOARDING as IFS_CLOUD_ONBOARDING
 from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.erp.ifs_cloud.traits import TRAITS as IFS_CLOUD_TRAITS
 from connector_resources.erp.notices import NoticeDesk
 from connector_resources.erp.onboarding import Onboarding
+from connector_resources.erp.request_calls import CallTable
 from connector_resources.erp.sage300 import resource as sage300
+from connector_resources.erp.sage300.calls import call_table as sage300_calls
 from connector_resources.erp.sage300.onboarding import ONBOARDING as SAGE300_ONBOARDING
 from connector_resources.erp.sage300.settings import Sage300Settings
 from connector_resources.erp.sage300.traits import TRAITS as SAGE300_TRAITS
 from connector_resources.erp.visma import resource as visma
 from connector_resources.erp.visma import webhook as visma_webhook
+from connector_resources.erp.visma.calls import call_table as visma_calls
 from connector_resources.erp.visma.onboarding import ONBOARDING as VISMA_ONBOARDING
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.erp.visma.traits import TRAITS as VISMA_TRAITS
@@ -75,6 +81,7 @@ class ErpKind:
     notices      how its webhooks are subscribed to, where the connector can do that
     end_consent  revokes what the vault holds under a name, if that is a consent's; False when it is none
     keep_consent  uses a consent before it ends for lack of use, and tells how it stands; raises nothing
+    calls        what its requests cost in calls with these settings, for forecasts; one each unless told
     """
 
     traits: Traits
@@ -88,6 +95,7 @@ class ErpKind:
     keep_consent: Callable[[Any, BuildContext], ConsentState] | None = None
     has_consent: Callable[[Any, BuildContext], bool] | None = None
     end_consent: Callable[[Any, BuildContext, str], bool] | None = None
+    calls: Callable[[Any], CallTable] = lambda _settings: CallTable()
 
 
 ERPS: Mapping[str, ErpKind] = {
@@ -98,6 +106,7 @@ ERPS: Mapping[str, ErpKind] = {
         visma.credential_names,
         VISMA_ONBOARDING,
         NotificationKind(visma_webhook.SECRET_NAMES, visma_webhook.verify, visma_webhook.identity),
+        calls=visma_calls,
     ),
     "datev": ErpKind(
         DATEV_TRAITS,
@@ -108,6 +117,7 @@ ERPS: Mapping[str, ErpKind] = {
         authorise=datev_authorisation.authorise,
         has_consent=datev_authorisation.has_consent,
         end_consent=datev_authorisation.end_consent,
+        calls=datev_calls,
     ),
     "exact_online": ErpKind(
         EXACT_ONLINE_TRAITS,
@@ -126,9 +136,15 @@ ERPS: Mapping[str, ErpKind] = {
         exact_online_subscribing.build_notices,
         exact_online_authorisation.keep_consent,
         exact_online_authorisation.has_consent,
+        calls=exact_online_calls,
     ),
     "sage300": ErpKind(
-        SAGE300_TRAITS, Sage300Settings, sage300.build_connector, sage300.credential_names, SAGE300_ONBOARDING
+        SAGE300_TRAITS,
+        Sage300Settings,
+        sage300.build_connector,
+        sage300.credential_names,
+        SAGE300_ONBOARDING,
+        calls=sage300_calls,
     ),
     "ifs_cloud": ErpKind(
         IFS_CLOUD_TRAITS,
@@ -137,6 +153,7 @@ ERPS: Mapping[str, ErpKind] = {
         ifs_cloud.credential_names,
         IFS_CLOUD_ONBOARDING,
         NotificationKind(ifs_cloud_webhook.SECRET_NAMES, ifs_cloud_webhook.verify, ifs_cloud_webhook.identity),
+        calls=ifs_cloud_calls,
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from connector_resources.gocardless.client import API_VERSION, GoCardlessClient
 from connector_resources.gocardless.errors import explain, is_whole_json
 from connector_resources.transport.http_transport import HttpTransport
+from connector_resources.transport.known_limits import Limit
 from connector_resources.transport.quota import SharedQuota, gocardless_allowance, gocardless_general_limit, spread
 from connector_resources.transport.tokens import StaticToken
 
@@ -57,11 +58,15 @@ def build_client(section: Access, context: BuildContext) -> GoCardlessClient:
 def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
     """Few of the minute's calls at once, the others spread: no minute ever holds more than the limit."""
     at_once, refill_per_s = spread(requests_per_minute, 60)
+    limit = Limit(
+        "limit of a minute", f"gocardless:{context.connection}", at_once, refill_per_s, requests_per_minute, 60
+    )
     return SharedQuota(
         context.store.quotas,
-        f"gocardless:{context.connection}",
-        capacity=at_once,
-        refill_per_s=refill_per_s,
+        limit.bucket,
+        capacity=limit.capacity,
+        refill_per_s=limit.refill_per_s,
+        hear=context.limits.keep("gocardless", limit),
         read_headers=gocardless_allowance,
         concerns=gocardless_general_limit,
         now=context.clock,

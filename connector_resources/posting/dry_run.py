@@ -7,23 +7,29 @@ tokens and rate limits are the real ones: a refresh token that is used up is use
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bookkeeping.postings import Posting
+from bookkeeping.postings import Posting, PostingKind
 from connector_resources.collections.reading import read_open_invoices
 from connector_resources.collections.run import CollectionReport, collect
 from connector_resources.connections.model import Connection
 from connector_resources.customers.directory import CustomerDirectory, LinkReport
 from connector_resources.erp.contract import Complete, ErpConnector, Hold, PlannedSubmission
+from connector_resources.erp.registry import erp_kind
+from connector_resources.erp.request_calls import CallTable
+from connector_resources.forecast.expected_calls import writing_calls
+from connector_resources.forecast.finishing import Forecast, SystemCalls, forecast
 from connector_resources.gocardless.reading import Reader
 from connector_resources.posting.parties import with_erp_customers
 from connector_resources.posting.planning import Planner, Scope
 from connector_resources.posting.protocol import PASS_SIZE
 from connector_resources.runtime import Runtime
 from connector_resources.store.scratch import copy_connection
+from connector_resources.store.states import UNFINISHED
 from connector_resources.store.store import Store
 from connector_resources.subscriptions.reading import read_recurring_charges
 from connector_resources.subscriptions.run import SubscriptionReport, subscribe
@@ -43,6 +49,8 @@ class DryRun:
     nothing_to_book: tuple[Complete, ...]
     waiting: tuple[str, ...]
     links: LinkReport
+    #: when a run that starts now would be finished.
+    forecast: Forecast
     collections: CollectionReport | None = None
     subscriptions: SubscriptionReport | None = None
 
@@ -55,6 +63,8 @@ class _Requests:
     submissions: list[PlannedSubmission]
     holds: list[Hold]
     nothing_to_book: list[Complete]
+    #: until everything that waits is settled, what one look does not show included.
+    calls: int
 
     def and_also(self, other: _Requests) -> _Requests:
         return _Requests(
@@ -62,11 +72,15 @@ class _Requests:
             self.submissions + other.submissions,
             self.holds + other.holds,
             self.nothing_to_book + other.nothing_to_book,
+            self.calls + other.calls,
         )
 
 
 def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
     """Read the days from GoCardless and the ERP, plan them, and forget it all. Raises what reading raises."""
+    before = runtime.counter.by_system
+    costs = erp_kind(connection.erp.kind).calls(connection.erp)
+    ordered = 0
     with _scratch(runtime, connection) as store:
         trial = replace(runtime, store=store)
         with trial.gocardless(connection) as client:
@@ -79,7 +93,8 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
             links = CustomerDirectory(store, connection, connector).link_all(runtime.clock())
             planner = trial.planner(connection)
             waiting = _plan(planner, scope)
-            planned = _first_requests(trial, connection, connector)
+            planned = _first_requests(trial, connection, connector, costs)
+            posted = planned.calls
             if connection.collections.enabled:
                 read_open_invoices(store, connection.name, connector)
             if connection.subscriptions.enabled:
@@ -88,7 +103,8 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
         collections = collect(trial, connection, send=False) if connection.collections.enabled else None
         if collections is not None or subscriptions is not None:
             with trial.gocardless_target(connection) as target:
-                orders = _first_requests(trial, connection, target)
+                orders = _first_requests(trial, connection, target, CallTable())
+                ordered = orders.calls
                 planned = planned.and_also(orders)
     return DryRun(
         tuple(planned.postings),
@@ -97,12 +113,13 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
         tuple(planned.nothing_to_book),
         tuple(waiting),
         links,
+        forecast(runtime, _needed(runtime, connection, before, posted, ordered, costs)),
         collections,
         subscriptions,
     )
 
 
-def _first_requests(trial: Runtime, connection: Connection, target: ErpConnector) -> _Requests:
+def _first_requests(trial: Runtime, connection: Connection, target: ErpConnector, costs: CallTable) -> _Requests:
     """What a system would get first of everything that waits for it."""
     work = trial.store.ledger.next_work(connection.name, target.traits.kinds, limit=PASS_SIZE)
     work = with_erp_customers(trial.store, connection.name, work)
@@ -110,12 +127,36 @@ def _first_requests(trial: Runtime, connection: Connection, target: ErpConnector
     target.prepare([item.posting for item in fresh])
     cut_off = max((item.posting.occurred_at for item in fresh), default=trial.clock())
     answers = target.plan(fresh, cut_off) if fresh else []
+    postings = [item.posting for item in fresh]
+    submissions = [a for a in answers if isinstance(a, PlannedSubmission)]
     return _Requests(
-        [item.posting for item in fresh],
-        [a for a in answers if isinstance(a, PlannedSubmission)],
+        postings,
+        submissions,
         [a for a in answers if isinstance(a, Hold)],
         [a for a in answers if isinstance(a, Complete)],
+        writing_calls(costs, postings, submissions, _waiting(trial, connection, target)),
     )
+
+
+def _waiting(trial: Runtime, connection: Connection, target: ErpConnector) -> Counter[PostingKind]:
+    """How many postings wait for a system, by kind."""
+    waiting: Counter[PostingKind] = Counter()
+    for row in trial.store.ledger.counts(connection.name):
+        if row.state in UNFINISHED and row.kind in target.traits.kinds:
+            waiting[PostingKind(row.kind)] += row.count
+    return waiting
+
+
+def _needed(
+    runtime: Runtime, connection: Connection, before: Mapping[str, int], posted: int, ordered: int, costs: CallTable
+) -> list[SystemCalls]:
+    """In the order in which they are called first. A run reads what was read here."""
+    traits = erp_kind(connection.erp.kind).traits
+    read = {system: calls - before.get(system, 0) for system, calls in runtime.counter.by_system.items()}
+    return [
+        SystemCalls("gocardless", "GoCardless", read.get("gocardless", 0), ordered),
+        SystemCalls(traits.erp, traits.label, read.get(traits.erp, 0), posted, costs.continuing),
+    ]
 
 
 def _plan(planner: Planner, scope: Scope) -> list[str]:

@@ -235,6 +235,7 @@ class HttpTransport:
         except Unanswered as unanswered:
             failed = self._unanswered(call, unanswered)
         else:
+            self.counter.answered(self.system, response.elapsed_s)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s -> %d in %.3f s", redact(call.label), response.status, response.elapsed_s)
             call.reset_in_s = self._quota.after(response) if self._quota else None

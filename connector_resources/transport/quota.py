@@ -14,15 +14,20 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from connector_resources.transport.back_off import http_date, retry_after_s, seconds_until
+from connector_resources.transport.known_limits import Heard
 from connector_resources.transport.messages import Response
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The server's word: calls left until the window is reset, `reset_in_s` seconds from now."""
+    """The server's word: calls left until the window is reset, `reset_in_s` seconds from now.
+
+    `limit` is how many calls a whole window has, 0 where that is not read.
+    """
 
     remaining: int
     reset_in_s: int
+    limit: int = 0
 
 
 class Quotas(Protocol):
@@ -55,6 +60,7 @@ class SharedQuota:
     refill_per_s  calls added each second, exact
     read_headers  the allowance an answer tells, or None
     concerns      False for answers that another limit governs (GoCardless counts /balances apart)
+    hear          is told what the system says of the limit, for forecasts
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class SharedQuota:
         read_headers: Callable[[Response, datetime], Allowance | None],
         now: Callable[[], datetime],
         concerns: Callable[[Response], bool] = lambda _response: True,
+        hear: Callable[[Heard], None] = lambda _heard: None,
     ) -> None:
         self._quotas = quotas
         self._bucket = bucket
@@ -75,6 +82,7 @@ class SharedQuota:
         self._read_headers = read_headers
         self._now = now
         self._concerns = concerns
+        self._hear = hear
 
     def before(self) -> float:
         """Seconds to wait before the next call; a place in the queue is taken."""
@@ -91,6 +99,9 @@ class SharedQuota:
         reset_in_s = allowance.reset_in_s if allowance else None
         if not self._concerns(response):
             return reset_in_s
+        if allowance:
+            resets_at = now + timedelta(seconds=allowance.reset_in_s)
+            self._hear(Heard(allowance.remaining, resets_at, allowance.limit))
         if response.status == 429:
             wait_s = retry_after_s(response, now)
             block_s = reset_in_s if wait_s is None else wait_s
@@ -135,7 +146,7 @@ def gocardless_general_limit(response: Response) -> bool:
 
 
 def visma_allowance(response: Response, now: datetime) -> Allowance | None:
-    """`X-RateLimit-Remaining` and `-Reset`: seconds, or a Unix time when above 10^9 (visma.md section 5)."""
+    """`X-RateLimit-Limit`, `-Remaining` and `-Reset`: seconds, or a Unix time when above 10^9 (visma.md section 5)."""
     remaining = _whole(response.headers.get("x-ratelimit-remaining"))
     reset = _whole(response.headers.get("x-ratelimit-reset"))
     if remaining is None or reset is None:
@@ -143,7 +154,7 @@ def visma_allowance(response: Response, now: datetime) -> Allowance | None:
     if reset > 1_000_000_000:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(reset, 100_000_000_000))
         reset = seconds_until(moment, response, now)
-    return Allowance(remaining, reset)
+    return Allowance(remaining, reset, _whole(response.headers.get("x-ratelimit-limit")) or 0)
 
 
 def exact_minute_allowance(response: Response, now: datetime) -> Allowance | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 DAY = ("--day", "2026-06-03")
@@ -43,6 +44,13 @@ def test_plan_shows_what_run_does_and_leaves_no_trace(shop: Any) -> None:
         }
         assert sides["debit"] == sides["credit"]
     assert "Nothing was sent." in text
+    _, erp = planned["forecast"]["systems"]
+    assert erp["calls"] == erp["reading"] + erp["writing"]
+    assert re.search(
+        r"A run now would need about \d+ calls to GoCardless and about \d+ calls to Visma.net ERP, of which \d+ write and "
+        r"check: finished at about \d{4}-\d\d-\d\d \d\d:\d\d UTC \(in \d+ s\)",
+        text,
+    )
 
     shop.ok("run", "nordic", *DAY)
     for request in planned["requests"]:

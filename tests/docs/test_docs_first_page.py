@@ -67,6 +67,13 @@ def _run(line: str, words: list[str], address: str) -> str:
     return str(result.stdout)
 
 
+def _forecast(text: str) -> str:
+    """When a run would be finished, in the command's words; what differs from day to day is left out."""
+    found = re.search(r"A run now would need .* UTC \(in ", " ".join(text.split()))
+    assert found, text
+    return re.sub(r"[\d,]+(?= )|\d+[-:\d]*", "#", found.group())
+
+
 def test_the_first_page_leads_from_nothing_to_a_posted_day(
     home: Path, stand_ins: str, commands: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +89,7 @@ def test_the_first_page_leads_from_nothing_to_a_posted_day(
     assert "✗" not in interview
     plan = said["connector plan nordic --day 2026-06-08 --to 2026-06-10"]
     assert re.search(r"[1-9]\d* postings, [1-9]\d* requests as a first step, 0 held", plan)
+    assert _forecast(plan) == _forecast(START.read_text(encoding="utf-8"))
     assert re.search(r"receipt posted: \+[1-9]", said["connector run nordic --day 2026-06-08 --to 2026-06-10"])
     assert {path.stem for path in (home / "connections").glob("*.yaml")} == {"nordic", "berlin"}
     assert load_connection(home / "connections" / "berlin.yaml").erp.kind == "datev"

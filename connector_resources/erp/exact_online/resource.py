@@ -20,6 +20,7 @@ from connector_resources.erp.payout_books import StoredBooks
 from connector_resources.transport.authorization_code import OAuthClient, explain_oauth
 from connector_resources.transport.exchange import Limits
 from connector_resources.transport.http_transport import HttpTransport
+from connector_resources.transport.known_limits import Limit
 from connector_resources.transport.messages import Response
 from connector_resources.transport.quota import (
     Allowance,
@@ -186,21 +187,26 @@ def _quota(settings: ExactOnlineSettings, context: BuildContext, bucket: str) ->
     """
     a_minute, a_day = settings.calls_per_minute, settings.calls_per_day
     quotas = context.store.quotas
+    # Of the minute one call is kept back.
+    minute = Limit("limit of a minute", f"{bucket}:minute", a_minute // 4, Fraction(a_minute, 60), a_minute - 1, 60)
+    day = Limit("limit of a day", f"{bucket}:day", a_day, Fraction(a_day, 86_400), a_day, 86_400)
     return SeveralQuotas(
         [
             SharedQuota(
                 quotas,
-                f"{bucket}:minute",
-                capacity=a_minute // 4,
-                refill_per_s=Fraction(a_minute, 60),
+                minute.bucket,
+                capacity=minute.capacity,
+                refill_per_s=minute.refill_per_s,
+                hear=context.limits.keep(SYSTEM, minute),
                 read_headers=_one_kept_back,
                 now=context.clock,
             ),
             SharedQuota(
                 quotas,
-                f"{bucket}:day",
-                capacity=a_day,
-                refill_per_s=Fraction(a_day, 86_400),
+                day.bucket,
+                capacity=day.capacity,
+                refill_per_s=day.refill_per_s,
+                hear=context.limits.keep(SYSTEM, day),
                 read_headers=exact_day_allowance,
                 now=context.clock,
             ),

@@ -13,6 +13,7 @@ from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.transport.authorization_code import explain_oauth
 from connector_resources.transport.exchange import Limits
 from connector_resources.transport.http_transport import HttpTransport
+from connector_resources.transport.known_limits import Limit
 from connector_resources.transport.quota import SharedQuota, spread
 from connector_resources.transport.tokens import ClientCredentialsTokens, TokenShelf
 
@@ -113,11 +114,13 @@ def _quota(settings: IfsCloudSettings, context: BuildContext) -> SharedQuota:
     IFS tells nothing in its headers (section 5).
     """
     at_once, refill_per_s = spread(settings.calls_per_minute, 60)
+    limit = Limit("limit of a minute", f"{SYSTEM}:{urlsplit(settings.site).netloc}", at_once, refill_per_s)
     return SharedQuota(
         context.store.quotas,
-        f"{SYSTEM}:{urlsplit(settings.site).netloc}",
-        capacity=at_once,
-        refill_per_s=refill_per_s,
+        limit.bucket,
+        capacity=limit.capacity,
+        refill_per_s=limit.refill_per_s,
+        hear=context.limits.keep(SYSTEM, limit),
         read_headers=lambda _response, _now: None,
         now=context.clock,
     )

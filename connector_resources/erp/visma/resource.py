@@ -12,6 +12,7 @@ from connector_resources.erp.visma.connector import VismaConnector
 from connector_resources.erp.visma.settings import VismaSettings
 from connector_resources.transport.authorization_code import explain_oauth
 from connector_resources.transport.http_transport import HttpTransport
+from connector_resources.transport.known_limits import Limit
 from connector_resources.transport.quota import SharedQuota, visma_allowance
 from connector_resources.transport.tokens import ClientCredentialsTokens, TokenShelf
 
@@ -38,11 +39,13 @@ def build_connector(settings: VismaSettings, context: BuildContext) -> VismaConn
 def build_transport(settings: VismaSettings, context: BuildContext) -> HttpTransport:
     """The transport to Visma's service API, with token and with the quota that all processes share."""
     calls = settings.calls_per_hour
+    limit = Limit("hourly quota", f"{SYSTEM}:{settings.tenant_id}", calls, Fraction(calls, 3600), calls, 3600)
     quota = SharedQuota(
         context.store.quotas,
-        f"{SYSTEM}:{settings.tenant_id}",
-        capacity=calls,
-        refill_per_s=Fraction(calls, 3600),
+        limit.bucket,
+        capacity=limit.capacity,
+        refill_per_s=limit.refill_per_s,
+        hear=context.limits.keep(SYSTEM, limit),
         read_headers=visma_allowance,
         now=context.clock,
     )

@@ -41,6 +41,11 @@ def test_visma_resets_after_seconds() -> None:
     assert visma_allowance(answer(headers), NOW) == Allowance(12, 1800)
 
 
+def test_visma_says_how_many_calls_its_hour_has() -> None:
+    headers = {"x-ratelimit-limit": "500", "x-ratelimit-remaining": "12", "x-ratelimit-reset": "1800"}
+    assert visma_allowance(answer(headers), NOW) == Allowance(12, 1800, 500)
+
+
 @given(st.integers(0, 10**5), st.integers(-(10**6), 10**6))
 def test_visma_may_reset_at_a_unix_time(seconds: int, skew_s: int) -> None:
     there = NOW + timedelta(seconds=skew_s)

@@ -1,0 +1,1 @@
+"""How many calls a plan needs, and when they will be done."""

@@ -46,8 +46,8 @@ FILES = {"backup", "metrics", "restore"}
 #: other programs: those that are run here, and those that install, serve, or need a database server.
 RUN_IN_SHELL = {"cp", "mkdir", "openssl"}
 NOT_RUN = {
-    ".venv/bin/python", "cd", "celery", "dagster", "dagster-daemon", "dagster-webserver", "docker", "export", "git", "helm", "install",
-    "journalctl", "kubectl", "make", "python", "python3.11", "sh", "sudo", "systemctl",
+    ".venv/bin/python", "cd", "celery", "dagster", "dagster-daemon", "dagster-webserver", "docker", "export", "git", "helm",
+    "install", "journalctl", "kubectl", "make", "python", "python3.11", "sh", "sudo", "systemctl",
 }  # fmt: skip
 
 

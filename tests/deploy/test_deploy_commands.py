@@ -54,7 +54,8 @@ def require_command(words: list[str]) -> None:
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word for word in rest if word.startswith("-")}
     assert given <= known, (words, given - known)
-    command.make_context(program, rest, resilient_parsing=True)
+    # A command keeps the help option of its first context, and the pages of reference are made in the same process.
+    command.make_context(program, rest, resilient_parsing=True, **main.context_settings)
 
 
 PROGRAMS = ("connector", "dagster", "dagster-webserver", "dagster-daemon")

@@ -1,6 +1,6 @@
 """How long a webhook waits: from its answer to the first line of posting code, in parts, with real processes.
 
-    python -m benchmarks.latency --quick
+    python -m benchmarks --quick --only latency
 
 Each installation is started anew with nothing but the files of this repository: receiver and Dagster as the README starts
 them on SQLite (`dagster dev`), or receiver, code server and daemon on PostgreSQL. A payment is confirmed, its webhook is
@@ -10,7 +10,6 @@ pause of random length, so that they meet the loops of the daemon at any phase.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import hmac
@@ -255,7 +254,7 @@ def run(quick: bool) -> Found:
     page = Page(
         "From a webhook to posting code",
         "Seconds from the receiver's answer to the first line of posting code, median / 95th percentile, in parts.",
-        "python -m benchmarks.latency",
+        "python -m benchmarks --only latency",
         machine(),
         ["installation", "total", *PARTS],
     )
@@ -301,16 +300,3 @@ BENCHMARK = Benchmark(
     ),
     run,
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="5 webhooks of each installation, not 40")
-    found = run(parser.parse_args(arguments).quick)
-    for page in found.pages:
-        print(page.markdown())
-    return 0 if all(verdict.met for verdict in found.verdicts) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """How much of a system's quota is used when there is more to do than it allows, and whether it ever refuses a call.
 
-    python -m benchmarks.quotas --quick
+    python -m benchmarks --quick --only quotas
 
 Three processes share the quota through the store, against the stand-in with its own limit switched on. Time is simulated:
 stand-in and processes have one clock, which goes ahead only while all of them wait, so that ten windows of the limit take
@@ -9,12 +9,10 @@ seconds, the same in every run. Requests are real, over HTTP; only waiting is no
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -192,7 +190,7 @@ def run(quick: bool) -> Found:
     page = Page(
         "Use of quotas",
         f"Calls that were answered in {WINDOWS} windows of each limit, as a share of what it allows, and calls refused with 429.",
-        "python -m benchmarks.quotas",
+        "python -m benchmarks --only quotas",
         machine(),
         ["system", "limit", "share of the quota", "refused"],
     )
@@ -225,16 +223,3 @@ BENCHMARK = Benchmark(
     ),
     run,
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of each limit")
-    found = run(parser.parse_args(arguments).quick)
-    for page in found.pages:
-        print(page.markdown())
-    return 0 if all(verdict.met for verdict in found.verdicts) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

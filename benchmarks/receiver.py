@@ -1,6 +1,6 @@
 """Webhooks of 250 events: how many a second are verified and stored, and how long each waits, on one worker.
 
-    python -m benchmarks.receiver --quick
+    python -m benchmarks --quick --only receiver
 
 The receiver runs as `connector serve` does, in a process of its own; so does the server it is measured against, which stores
 the same bytes unverified (`bare_receiver`). Both commit to the disk before they answer, each in a database of its own on the
@@ -10,7 +10,6 @@ time of each counts from when it was due, so that one that had to wait for its t
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import hmac
@@ -18,7 +17,6 @@ import http.client
 import itertools
 import os
 import random
-import sys
 import tempfile
 import threading
 import time
@@ -194,7 +192,7 @@ def run(quick: bool) -> Found:
     page = Page(
         "Webhooks of 250 events",
         f"Batches a second of {SENDERS} senders, and milliseconds at {PACE_PER_S} batches a second; one worker.",
-        "python -m benchmarks.receiver",
+        "python -m benchmarks --only receiver",
         machine(),
         ["database", "unverified /s", "receiver /s", "share", "median ms", "p99 ms", "longest ms"],
     )
@@ -244,16 +242,3 @@ BENCHMARK = Benchmark(
     ),
     run,
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    found = run(parser.parse_args(arguments).quick)
-    for page in found.pages:
-        print(page.markdown())
-    return 0 if all(verdict.met for verdict in found.verdicts) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

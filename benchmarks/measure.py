@@ -75,7 +75,6 @@ def take_turns(
     rounds: int,
     *,
     chance: random.Random,
-    begin_round: Callable[[int], None] = lambda _round: None,
 ) -> dict[str, Result]:
     """Run every contestant once in each round; one round more before them all is run and not counted.
 
@@ -83,7 +82,6 @@ def take_turns(
     """
     samples: dict[str, list[Sample]] = {contestant.name: [] for contestant in contestants}
     for number in range(-1, rounds):
-        begin_round(number)
         for contestant in chance.sample(list(contestants), len(contestants)):
             contestant.prepare(number)
             gc.collect()

@@ -42,6 +42,14 @@ _RELEASE = _OWN.values(holder=None)
 _FENCE = select(LEASES.c.fence).where(LEASES.c.name == bindparam("wanted_name")).with_for_update(read=True)
 
 
+def _lasts(database: Database) -> bool:
+    """Whether a lease must be on disk to count: whoever holds one in SQLite is on its machine, and gone after a power cut.
+
+    What the holder writes durably carries the lease to the disk with it.
+    """
+    return not database.is_sqlite
+
+
 class Lease:
     """A lease that is held. `fence` is higher than that of every earlier holder of the same name."""
 
@@ -58,7 +66,7 @@ class Lease:
     def renew(self) -> None:
         """Hold it for another full time from now. Raises `LeaseLost` when another process took it."""
         expires_at = self._database.now() + timedelta(seconds=self._ttl_s)
-        with self._database.write() as transaction:
+        with self._database.write(durable=_lasts(self._database)) as transaction:
             renewed = transaction.execute(_RENEW, {**self._own(), "until": expires_at}).rowcount
         if not renewed:
             raise lease_lost(self.name)
@@ -78,7 +86,7 @@ class Lease:
 
     def release(self) -> None:
         """Let the next process in at once. A lease that was lost meanwhile is left to its new holder."""
-        with self._database.write() as transaction:
+        with self._database.write(durable=_lasts(self._database)) as transaction:
             transaction.execute(_RELEASE, self._own())
 
     def _own(self) -> dict[str, Any]:
@@ -111,7 +119,7 @@ class Leases:
     def _take(self, name: str, ttl_s: float) -> Lease | None:
         now = self._database.now()
         holder = uuid.uuid4().hex
-        with self._database.write() as transaction:
+        with self._database.write(durable=_lasts(self._database)) as transaction:
             insert_absent(
                 transaction, LEASES, [{"name": name, "holder": None, "fence": 0, "expires_at": now}], returning="name"
             )

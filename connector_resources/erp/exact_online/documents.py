@@ -268,7 +268,12 @@ def exchange_marker(posting: Posting) -> str:
 
 def is_marked(text: str, reference: str) -> bool:
     """Whether a description is of the posting with this reference: the whole first word, not a beginning of it."""
-    return text.split(" ", 1)[0] == reference
+    return marker_of(text) == reference
+
+
+def marker_of(text: str) -> str:
+    """The reference of the posting that a description is of, where it is one of ours."""
+    return text.split(" ", 1)[0]
 
 
 def notes(posting: Posting, line: Line | None = None, dated: date | None = None) -> str:

@@ -19,7 +19,7 @@ from connector_resources.erp.exact_online.documents import (
     MANDATE,
     RECEIVABLE,
     Sent,
-    is_marked,
+    marker_of,
     read_request,
     shows_reference,
 )
@@ -251,7 +251,7 @@ def _bears(rows: Sequence[TransactionLine], markers: Collection[str]) -> bool:
 
 
 def _is_one_of(row: TransactionLine, markers: Collection[str]) -> bool:
-    return any(is_marked(row.description, marker) for marker in markers)
+    return marker_of(row.description) in markers
 
 
 def _updated(sent: Sent) -> Document:

@@ -36,11 +36,11 @@ def expected_sums(posting: Posting, step: str, kind: str, settings: ExactOnlineS
     return {key: amount for key, amount in sums.items() if amount}
 
 
-def shown_sums(posting: Posting, rows: Sequence[TransactionLine], expected: Sums) -> Sums:
-    """The same of the lines that Exact shows with our reference."""
+def shown_sums(rows: Sequence[TransactionLine], expected: Sums) -> Sums:
+    """The same of the lines that Exact shows with the posting's reference."""
     sums: dict[str, Money] = {}
     for row in rows:
-        if not row.line_number or not documents.is_marked(row.description, posting.reference):
+        if not row.line_number:
             continue
         key = f"customer {row.account_code}" if row.account_code else f"account {row.gl_account_code}"
         if FEES in expected and key not in expected:
@@ -138,4 +138,12 @@ def by_entry(rows: Sequence[TransactionLine]) -> dict[str, list[TransactionLine]
     found: dict[str, list[TransactionLine]] = {}
     for row in rows:
         found.setdefault(row.entry_id, []).append(row)
+    return found
+
+
+def by_marker(rows: Sequence[TransactionLine]) -> dict[str, list[TransactionLine]]:
+    """Lines of one entry, or of several, by the reference they begin with."""
+    found: dict[str, list[TransactionLine]] = {}
+    for row in rows:
+        found.setdefault(documents.marker_of(row.description), []).append(row)
     return found

@@ -11,12 +11,13 @@ from datetime import date, timedelta
 from bookkeeping.postings import INVOICE_KINDS, Posting, PostingKind
 from connector_resources.erp.exact_online import wire
 from connector_resources.erp.exact_online.client import ExactOnlineClient
-from connector_resources.erp.exact_online.documents import MANDATE_LIMIT, is_marked, money
+from connector_resources.erp.exact_online.documents import MANDATE_LIMIT, money
 from connector_resources.erp.exact_online.exchange import ExchangeReader, is_converted
 from connector_resources.erp.exact_online.invoices import Claim, claims
 from connector_resources.erp.exact_online.lines import MIRRORS, reference_of
 from connector_resources.erp.exact_online.matching import Matching
 from connector_resources.erp.exact_online.periods import Calendar
+from connector_resources.erp.exact_online.readback import by_marker
 from connector_resources.erp.exact_online.settings import ExactOnlineSettings
 from connector_resources.erp.exact_online.snapshot import Balance, Snapshot
 
@@ -136,9 +137,8 @@ class SnapshotReader:
             return
         journals = {*self._settings.own_journals, self._settings.general_journal or ""}
         rows = [row for row in self._client.lines_with(wanted) if row.journal_code in journals]
-        self._snapshot.booked = {
-            reference: [row for row in rows if is_marked(row.description, reference)] for reference in wanted
-        }
+        marked = by_marker(rows)
+        self._snapshot.booked = {reference: marked.get(reference, []) for reference in wanted}
 
     def _read_mandates(self, postings: Sequence[Posting]) -> None:
         snapshot = self._snapshot

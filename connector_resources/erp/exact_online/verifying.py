@@ -42,6 +42,7 @@ class Verifier:
         for request in requests:
             ids.setdefault(request.document.kind, set()).add(_id(request.document))
         lines = self._lines(set().union(*(ids.get(kind, set()) for kind in BOOKED)))
+        marked = {entry_id: readback.by_marker(rows) for entry_id, rows in lines.items()}
         notes = {row.entry_id: row for row in self._client.sales_entries(ids.get(CREDIT_NOTE, set()))}
         accounts = {row.id: row for row in self._client.accounts_by_id(ids.get(ACCOUNT, set()))}
         mandates = {row.id: row for row in self._client.mandates_by_id(ids.get(MANDATE, set()))}
@@ -57,7 +58,8 @@ class Verifier:
                 left = differences.get(request.work.posting.key)
                 answers.append(_exchange(request, lines.get(entry_id, ()), left))
             elif kind in BOOKED:
-                answers.append(self._entry(request, lines.get(entry_id, ()), unmatched))
+                own = marked.get(entry_id, {}).get(request.work.posting.reference, ())
+                answers.append(self._entry(request, lines.get(entry_id, ()), own, unmatched))
             elif kind == CREDIT_NOTE:
                 answers.append(_credit_note(request, notes.get(entry_id)))
             elif kind == ACCOUNT:
@@ -72,8 +74,13 @@ class Verifier:
         return readback.by_entry(self._client.lines_of_entries(entries)) if entries else {}
 
     def _entry(
-        self, request: VerifyRequest, rows: Sequence[TransactionLine], unmatched: Mapping[str, int]
+        self,
+        request: VerifyRequest,
+        rows: Sequence[TransactionLine],
+        own: Sequence[TransactionLine],
+        unmatched: Mapping[str, int],
     ) -> Verification:
+        """Judged by the posting's own lines among those of the entry."""
         posting, document = request.work.posting, request.document
         what = f"{document.kind} {document.number}"
         if not rows:
@@ -81,7 +88,7 @@ class Verifier:
                 f"{what} is not in Exact Online any more.", "Look for it there; withdraw or release the posting."
             )
         expected = readback.expected_sums(posting, request.step, document.kind, self._settings)
-        problems = readback.differences(expected, readback.shown_sums(posting, rows, expected))
+        problems = readback.differences(expected, readback.shown_sums(own, expected))
         if problems:
             return Mismatch(f"{what} of {posting.subject}: {'; '.join(problems)}.", _CORRECT)
         standing = readback.standing_document(document.kind, rows, document)

@@ -48,6 +48,28 @@ def test_in_mode_post_the_books_show_the_receipt(site: Any, given: SimpleNamespa
     assert site.company.books.receivable("1200", "EUR") == 0
 
 
+def test_a_batch_is_read_back_before_it_is_made_ready_and_once_it_is_posted(site: Any, given: SimpleNamespace) -> None:
+    site.post(given.receipt(), post_mode="post")
+
+    path = "AR/ARReceiptAndAdjustmentBatches"
+    calls = [method for method, called in site.sandbox.faults.requests if path in called or "$process" in called]
+    first = calls.index("POST")
+    assert calls[first:] == ["POST", "GET", "PATCH", "POST", "GET"]
+
+
+def test_what_a_clerk_changes_before_it_is_made_ready_is_found_once_it_is_posted(
+    site: Any, given: SimpleNamespace
+) -> None:
+    def changes_the_amount(planned: Any) -> None:
+        if planned.step == "ready_receipt":
+            site.receipts()[0]["BankReceiptAmount"] = Decimal(1)
+
+    site.post(given.receipt(), post_mode="post", before=changes_the_amount)
+
+    assert site.held() == {"PM000123": "read_back_differs"}
+    assert "its amount is 1, not 125" in site.reasons()
+
+
 def test_only_our_own_batch_is_posted(site: Any, given: SimpleNamespace) -> None:
     site.company.add_invoice("1300", "IN0000900", 5_000)
     site.company.clerk.receive("1300", "IN0000900", 5_000, bank="MAIN", check="CHEQUE 1", post=False)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 
+import connector.defs
 from connector_assets.broken_connections import broken_connections
 from connector_assets.factory import connection_definitions
 from connector_assets.held_jobs import held_jobs
@@ -29,6 +32,8 @@ from sensors.release_sensor import release_sensor
 from sensors.schedules import month_end, nightly_sweep
 
 PROJECT_ROOT = Path(__file__).parent.parent
+#: what stands in a folder for components that holds none.
+NO_COMPONENTS = {"__init__.py", "__pycache__"}
 
 
 @dg.definitions
@@ -46,9 +51,24 @@ def defs() -> dg.Definitions:
     with _collector_at_rest():
         made = [connection_definitions(connection).as_definitions() for connection in files.at_home]
         # Connections kept as components bring their own assets and jobs.
-        assets = dg.Definitions.merge(dg.load_from_defs_folder(path_within_project=PROJECT_ROOT), *made)
+        assets = dg.Definitions.merge(_components(settings.components_dir), *made)
         shown = [_signals(every, assets)] if every else []
         return dg.Definitions.merge(assets, *shown, *_broken(files.broken))
+
+
+def _components(folder: Path) -> dg.Definitions:
+    """What lies in `folder`, and beside it, for the UI, a description of every type of component that is installed.
+
+    A run whose folder is empty does without: describing takes longer than all else that it loads.
+    """
+    is_for_a_run = DefinitionsLoadContext.get().load_type is DefinitionsLoadType.RECONSTRUCTION
+    if is_for_a_run and not any(each.name not in NO_COMPONENTS for each in folder.iterdir()):
+        return dg.Definitions()
+    with warnings.catch_warnings():
+        # Dagster's own calls: the pinned version has them.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        # Not `load_from_defs_folder`: that asks pyproject.toml where the folder is, and an installed package has none.
+        return dg.ComponentTree.from_module(connector.defs, PROJECT_ROOT).build_defs()
 
 
 @contextlib.contextmanager

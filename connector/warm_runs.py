@@ -2,8 +2,9 @@
 
 A fresh Python process takes seconds to import Dagster and this project; a copy of a process that has done so takes
 milliseconds (`multiprocessing`'s fork server). Only runs of this project's own code on this machine are started so, those
-whose code server was started by Dagster itself from `workspace.yaml`; all others as Dagster's `DefaultRunLauncher` does.
-A run reads its connection files anew, and starts from nothing when a file of the code has changed since it was imported.
+whose code server was started by Dagster itself from `workspace.yaml`; all others as Dagster's `DefaultRunLauncher` does: by
+their code server, which makes copies of its own where it is ours (`connector.code_server`). A run reads
+its connection files anew, and starts from nothing when a file of the code has changed since it was imported.
 """
 
 from __future__ import annotations

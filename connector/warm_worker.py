@@ -21,7 +21,7 @@ import connector.definitions
 import connector_assets
 import connector_resources
 
-#: what Dagster and SQLAlchemy import only when a run first needs it.
+#: what Dagster, SQLAlchemy and multiprocessing import only when a run first needs it.
 LATE = (
     "dagster._core.execution.api",
     "dagster._core.executor.in_process",
@@ -34,9 +34,15 @@ LATE = (
     "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
     "dagster._core.storage.sqlite_storage",
     "dagster._daemon.cli",
+    "dagster._utils.test.definitions",
     "dagster_postgres",
+    "multiprocessing.queues",
+    "multiprocessing.synchronize",
+    "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "sqlalchemy.dialects.sqlite.pysqlite",
+    "tomlkit",
+    "upath.implementations.local",
 )
 
 

@@ -15,6 +15,7 @@ from connector.cli.output import ConnectorCommand
 COMMANDS = {
     "authorize": "connector.cli.authorize:authorize",
     "backup": "connector.cli.backup:backup",
+    "code-server": "connector.cli.code_server:code_server",
     "collections": "connector.cli.collections:collections",
     "connections": "connector.cli.connections:connections",
     "correct": "connector.cli.correct:correct",

@@ -7,9 +7,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 
+from connector import definitions
 from connector.definitions import defs
 from connector_resources.connections.template import connection_template
+from connector_resources.settings import Settings
 from tests.evenings import DAY
 
 ASSETS = {
@@ -204,3 +207,23 @@ def test_the_run_of_a_broken_connection_fails_with_its_problems_until_the_file_i
     assert told.startswith("The connection second stands still: its file is broken.\n")
     assert "second.yaml:1: gocardless.environment: is required" in told
     assert mended.success
+
+
+def test_an_installed_package_loads_without_the_files_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(definitions, "PROJECT_ROOT", tmp_path / "site-packages")
+    assert "first_day" in _jobs(_load(tmp_path, monkeypatch, ("first", "visma")))
+
+
+def test_a_run_loads_no_description_of_components_unless_it_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _load(tmp_path / "server", monkeypatch, ("first", "visma")).metadata
+    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION)):
+        loaded = _load(tmp_path / "run", monkeypatch, ("first", "visma"))
+        assert not loaded.metadata
+        assert "first_day" in _jobs(loaded)
+        (tmp_path / "component").mkdir()
+        monkeypatch.setattr(Settings, "components_dir", tmp_path)
+        assert _load(tmp_path / "other", monkeypatch, ("first", "visma")).metadata

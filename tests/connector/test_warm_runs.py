@@ -6,41 +6,30 @@ import contextlib
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
-from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher.base import WorkerStatus
-from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import (
     CodeLocationOrigin,
     GrpcServerCodeLocationOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from connector.warm_runs import _starts_here
-from connector_assets.factory import connection_definitions
 from connector_assets.names import day_job_name, month_job_name
-from sandbox.faults import Fault
 from tests.evenings import DAY
+from tests.launched_runs import created_run, ended_run, is_a_copy, status_of, stuck_run, wait_until
 from tests.sites import Site, visma_site
 
 ROOT = Path(__file__).parents[2]
-#: for a process to come up, or to notice, on a machine that has much else to do.
-PATIENCE_S = 180
-#: for which GoCardless gives no answer: long enough to do something to whoever waits for it.
-DELAY_S = 10
 MANAGED = ManagedGrpcPythonEnvCodeLocationOrigin(
     LoadableTargetOrigin(module_name="connector.definitions", executable_path=sys.executable), "ml-connector"
 )
@@ -56,16 +45,7 @@ class Runs:
     def create(
         self, job: str, day: str, origin: CodeLocationOrigin = MANAGED, module: str = "connector.definitions"
     ) -> str:
-        made = connection_definitions(self.site.at.connection).as_definitions().resolve_job_def(job)
-        code = RepositoryPythonOrigin(sys.executable, ModuleCodePointer(module, "defs"), entry_point=["dagster"])
-        run = self.instance.create_run_for_job(
-            made,
-            status=dg.DagsterRunStatus.STARTING,
-            tags={"dagster/partition": day},
-            remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(origin, "__repository__"), job),
-            job_code_origin=JobPythonOrigin(job, code),
-        )
-        return run.run_id
+        return created_run(self.site, self.instance, job, day, origin, module).run_id
 
     def start(self, job: str, day: str) -> str:
         run_id = self.create(job, day)
@@ -74,17 +54,11 @@ class Runs:
 
     def stuck(self) -> tuple[str, psutil.Process]:
         """A day's run, and its process, that has asked GoCardless for events and gets no answer."""
-        requests = self.site.at.gocardless.faults.requests
-        requests.clear()
-        self.site.at.gocardless.faults.add(Fault("delay", path="/events", delay_s=DELAY_S))
-        run_id = self.start(day_job_name(self.site.name), DAY.isoformat())
-        wait_until(lambda: any(path == "/events" for _, path in requests))
+        run_id = stuck_run(self.site, lambda: self.start(day_job_name(self.site.name), DAY.isoformat()))
         return run_id, psutil.Process(int((Path(self.instance.root_directory) / "workers" / run_id).read_text()))
 
     def status(self, run_id: str) -> dg.DagsterRunStatus:
-        run = self.instance.get_run_by_id(run_id)
-        assert run is not None
-        return run.status
+        return status_of(self.instance, run_id)
 
     def health(self, run_id: str) -> WorkerStatus:
         run = self.instance.get_run_by_id(run_id)
@@ -92,15 +66,7 @@ class Runs:
         return self.instance.run_launcher.check_run_worker_health(run).status
 
     def ends(self, run_id: str) -> dg.DagsterRunStatus:
-        wait_until(lambda: (run := self.instance.get_run_by_id(run_id)) and run.is_finished)
-        return self.status(run_id)
-
-
-def wait_until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return ended_run(self.instance, run_id)
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +97,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory, touched: Path) -> Iterator[Ru
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(file.read_text()), signal.SIGKILL)
         forkserver._forkserver._stop()
-
-
-def is_a_copy(process: psutil.Process) -> bool:
-    return "multiprocessing.forkserver" in " ".join(process.cmdline())
 
 
 def test_a_run_is_done_by_a_copy_which_leaves_nothing(runs: Runs) -> None:

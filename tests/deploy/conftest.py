@@ -38,7 +38,7 @@ def compose() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def manifests() -> list[dict[str, Any]]:
     """Every Kubernetes object of our own."""
-    files = ("receiver.yaml", "ingress.yaml", "secrets.example.yaml")
+    files = ("receiver.yaml", "code.yaml", "ingress.yaml", "secrets.example.yaml")
     texts = [(ROOT / "deploy/kubernetes" / name).read_text(encoding="utf-8") for name in files]
     return [document for text in texts for document in yaml.safe_load_all(text)]
 

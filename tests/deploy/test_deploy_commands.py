@@ -22,6 +22,7 @@ FOREIGN = {
     "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "PGPASSFILE", "PGPASSWORD", "PATH", "PYTHONUNBUFFERED", "PIP_NO_CACHE_DIR",
     "PIP_DISABLE_PIP_VERSION_CHECK", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS",
     "HOOKS_HOST", "DAGSTER_HOST", "DAGSTER_USER", "DAGSTER_PASSWORD_HASH", "DAGSTER_CELERY_BROKER", "DAGSTER_CELERY_BACKEND",
+    "DAGSTER_PG_PASSWORD",
 }  # fmt: skip
 OURS = {f"CONNECTOR_{name.upper()}" for name in Settings.model_fields}
 
@@ -91,22 +92,15 @@ def test_every_command_of_the_units_exists(root: Path) -> None:
         require_command(words)
 
 
-def test_every_command_of_kubernetes_exists(manifests: list[dict[str, Any]], helm_values: dict[str, Any]) -> None:
-    commands = [
-        [str(word) for word in container["command"]]
-        for each in manifests
-        if each["kind"] == "Deployment"
-        for container in (
-            *each["spec"]["template"]["spec"]["initContainers"],
-            *each["spec"]["template"]["spec"]["containers"],
-        )
-    ]
-    (code,) = helm_values["dagster-user-deployments"]["deployments"]
-    # The chart starts the code server with these words before ours.
-    commands.append(["dagster", "code-server", "start", "-h", "::", "-p", str(code["port"]), *code["codeServerArgs"]])
-    assert len(commands) == 3
+def test_every_command_of_kubernetes_exists(manifests: list[dict[str, Any]]) -> None:
+    pods = [each["spec"]["template"]["spec"] for each in manifests if each["kind"] == "Deployment"]
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
+    commands = [each["command"] for each in containers]
+    for each in containers:
+        commands += [probe["exec"]["command"] for probe in each.values() if isinstance(probe, dict) and "exec" in probe]
+    assert len(commands) == 6
     for words in commands:
-        require_command(words)
+        require_command([str(word) for word in words])
 
 
 def test_the_images_command_exists(root: Path) -> None:

@@ -16,6 +16,7 @@ TEXT, NUMBER, BOOL, ANY = "text", "number", "bool", "any"
 PROBE = {
     "httpGet": {"path": TEXT, "port": TEXT},
     "tcpSocket": {"port": TEXT},
+    "exec": {"command": [TEXT]},
     "periodSeconds": NUMBER,
     "timeoutSeconds": NUMBER,
     "failureThreshold": NUMBER,
@@ -37,6 +38,7 @@ CONTAINER = {
     "command": [TEXT],
     "ports": [{"name": TEXT, "containerPort": NUMBER}],
     "envFrom": [{"configMapRef": {"name": TEXT}, "secretRef": {"name": TEXT}}],
+    "env": [{"name": TEXT, "valueFrom": {"secretKeyRef": {"name": TEXT, "key": TEXT}}}],
     "volumeMounts": [MOUNT],
     "securityContext": SECURITY,
     "resources": RESOURCES,
@@ -114,29 +116,11 @@ CHART: Tree = {
         "postgresqlParams": ANY,
         "service": {"port": NUMBER},
     },
-    "dagster-user-deployments": {
-        "enabled": BOOL,
-        "enableSubchart": BOOL,
-        "deployments": [
-            {
-                "name": TEXT,
-                "image": IMAGE,
-                "port": NUMBER,
-                "codeServerArgs": [TEXT],
-                "envConfigMaps": [{"name": TEXT}],
-                "envSecrets": [{"name": TEXT}],
-                "volumes": [VOLUME],
-                "volumeMounts": [MOUNT],
-                "podSecurityContext": POD_SECURITY,
-                "securityContext": SECURITY,
-                "resources": RESOURCES,
-                "readinessProbe": {**PROBE, "enabled": BOOL},
-            }
-        ],
-    },
+    "dagster-user-deployments": {"enabled": BOOL, "enableSubchart": BOOL},
     "dagsterWebserver": {
         "replicaCount": NUMBER,
         "image": IMAGE,
+        "workspace": {"enabled": BOOL, "servers": [{"host": TEXT, "port": NUMBER, "name": TEXT}]},
         "podSecurityContext": POD_SECURITY,
         "securityContext": SECURITY,
         "resources": RESOURCES,
@@ -221,37 +205,64 @@ def objects(manifests: list[Tree], kind: str) -> dict[str, Tree]:
     return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}
 
 
+def pods_of(manifests: list[Tree]) -> list[Tree]:
+    pods: list[Tree] = [each["spec"]["template"]["spec"] for each in objects(manifests, "Deployment").values()]
+    return pods
+
+
+def containers_of(pod: Tree) -> list[Tree]:
+    return [*pod.get("initContainers", ()), *pod["containers"]]
+
+
 def test_names_that_are_referred_to_are_made_here_or_named_in_the_docs(
     manifests: list[Tree], helm_values: Tree
 ) -> None:
-    (deployment,) = objects(manifests, "Deployment").values()
-    pod = deployment["spec"]["template"]["spec"]
-    known = objects(manifests, "Secret").keys() | objects(manifests, "ConfigMap").keys() | {"connector-connections"}
-    for container in (*pod["initContainers"], *pod["containers"]):
-        for source in container["envFrom"]:
-            assert next(iter(source.values()))["name"] in known
-        assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    (code,) = helm_values["dagster-user-deployments"]["deployments"]
-    assert {each["name"] for each in (*code["envSecrets"], *code["envConfigMaps"])} <= known
-    assert {each["name"] for each in code["volumeMounts"]} == {each["name"] for each in code["volumes"]}
+    secrets = objects(manifests, "Secret")
+    known = secrets.keys() | objects(manifests, "ConfigMap").keys() | {"connector-connections"}
+    for pod in pods_of(manifests):
+        for container in containers_of(pod):
+            for source in container["envFrom"]:
+                assert next(iter(source.values()))["name"] in known
+            for variable in container.get("env", ()):
+                wanted = variable["valueFrom"]["secretKeyRef"]
+                assert wanted["key"] in secrets[wanted["name"]]["stringData"]
+            assert {mount["name"] for mount in container["volumeMounts"]} == {
+                volume["name"] for volume in pod["volumes"]
+            }
     assert helm_values["global"]["postgresqlSecretName"] in known
 
 
-def test_the_service_the_ingress_and_the_policies_meet_the_pods(manifests: list[Tree]) -> None:
-    (deployment,) = objects(manifests, "Deployment").values()
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    ports = {
-        port["name"]: port["containerPort"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
-    }
-    service = objects(manifests, "Service")["connector-receiver"]["spec"]
-    assert service["selector"] == labels == deployment["spec"]["selector"]["matchLabels"]
-    assert {port["targetPort"] for port in service["ports"]} == {"webhooks"}
+def test_the_services_the_ingress_and_the_policies_meet_the_pods(manifests: list[Tree]) -> None:
+    deployments, services = objects(manifests, "Deployment"), objects(manifests, "Service")
+    for name, deployment in deployments.items():
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert services[name]["spec"]["selector"] == labels == deployment["spec"]["selector"]["matchLabels"]
+    receiver = deployments["connector-receiver"]
+    labels, ports = receiver["spec"]["template"]["metadata"]["labels"], ports_of(receiver)
+    assert {port["targetPort"] for port in services["connector-receiver"]["spec"]["ports"]} == {"webhooks"}
     (budget,) = objects(manifests, "PodDisruptionBudget").values()
     assert budget["spec"]["selector"]["matchLabels"] == labels
-    assert budget["spec"]["minAvailable"] < deployment["spec"]["replicas"]
+    assert budget["spec"]["minAvailable"] < receiver["spec"]["replicas"]
     (policy,) = objects(manifests, "NetworkPolicy").values()
     assert policy["spec"]["podSelector"]["matchLabels"] == labels
     assert {rule["ports"][0]["port"] for rule in policy["spec"]["ingress"]} == set(ports.values())
+
+
+def test_dagster_asks_the_code_server_where_it_listens(manifests: list[Tree], helm_values: Tree) -> None:
+    (asked,) = helm_values["dagsterWebserver"]["workspace"]["servers"]
+    (port,) = objects(manifests, "Service")[asked["host"]]["spec"]["ports"]
+    code = objects(manifests, "Deployment")[asked["host"]]
+    assert asked["port"] == port["port"] == ports_of(code)[port["targetPort"]]
+    (container,) = code["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-1] == str(asked["port"])
+    # Two at once would each believe that they are the one.
+    assert code["spec"]["replicas"] == 1
+    assert code["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def ports_of(deployment: Tree) -> dict[str, int]:
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    return {port["name"]: port["containerPort"] for port in container["ports"]}
 
 
 def test_what_is_published_has_tls_and_dagster_a_login(manifests: list[Tree]) -> None:
@@ -266,15 +277,9 @@ def test_what_is_published_has_tls_and_dagster_a_login(manifests: list[Tree]) ->
 
 
 def test_no_container_is_roots_or_may_become_it(manifests: list[Tree], helm_values: Tree) -> None:
-    (deployment,) = objects(manifests, "Deployment").values()
-    pod = deployment["spec"]["template"]["spec"]
-    pods = [pod["securityContext"]]
-    containers = [each["securityContext"] for each in (*pod["initContainers"], *pod["containers"])]
-    for part in (
-        helm_values["dagsterWebserver"],
-        helm_values["dagsterDaemon"],
-        *helm_values["dagster-user-deployments"]["deployments"],
-    ):
+    pods = [pod["securityContext"] for pod in pods_of(manifests)]
+    containers = [each["securityContext"] for pod in pods_of(manifests) for each in containers_of(pod)]
+    for part in (helm_values["dagsterWebserver"], helm_values["dagsterDaemon"]):
         pods.append(part["podSecurityContext"])
         containers.append(part["securityContext"])
     assert all(each["runAsNonRoot"] and each["runAsUser"] >= 10_000 for each in pods)

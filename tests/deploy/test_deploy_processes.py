@@ -120,8 +120,7 @@ def test_a_day_passes_through_separate_processes_on_postgresql(deployment: Deplo
     text = (Path(__file__).parents[2] / "deploy/compose/workspace.yaml").read_text(encoding="utf-8")
     workspace.write_text(text.replace("host: code", "host: 127.0.0.1").replace("4000", str(code)), encoding="utf-8")
     deployment.start("receiver", "connector", "serve", "--port", str(receiver), "--metrics-port", str(metrics))
-    module = ("--module-name", "connector.definitions")
-    deployment.start("code", "dagster", "code-server", "start", "--host", "127.0.0.1", "--port", str(code), *module)
+    deployment.start("code", "connector", "code-server", "--port", str(code))
     deployment.wait("the receiver answers", lambda: requests.get(f"http://127.0.0.1:{receiver}/health", timeout=5).ok)
     deployment.wait("the code server is ready", lambda: "Started Dagster code server" in deployment.said("code"))
     deployment.start(

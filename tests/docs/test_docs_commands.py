@@ -30,6 +30,7 @@ LOCAL = {
 }  # fmt: skip
 REMOTE = {
     "authorize",
+    "code-server",
     "collections",
     "demo",
     "ping",

@@ -85,21 +85,25 @@ class Household:
             time.sleep(0.1)
 
     def workers(self) -> list[psutil.Process]:
-        """The processes of runs: those that a code server started, and those that are copies and leave a file."""
-        copies = set()
-        for file in Path(self.environment["DAGSTER_HOME"], "workers").glob("*"):
-            with contextlib.suppress(OSError, ValueError):
-                copies.add(int(file.read_text("ascii")))
+        """The processes of runs: those that began from nothing, and those that are copies."""
+        copies = self._copies()
         return [each for each in self._ours() if each.pid in copies or "spawn_main" in " ".join(each.info["cmdline"])]
 
     def fork_servers(self) -> list[psutil.Process]:
-        """The process that runs are copies of, if they are."""
-        copies = {each.pid for each in self.workers()}
-        return [
-            each
-            for each in self._ours()
-            if each.pid not in copies and "multiprocessing.forkserver" in " ".join(each.info["cmdline"])
-        ]
+        """The processes that runs are copies of."""
+        copies = self._copies()
+        return [each for each in self._ours() if each.pid not in copies and _is_forked(each)]
+
+    def _copies(self) -> set[int]:
+        """Copies, and what they are copied from, are called by one command line; a copy is a child of another, or left behind.
+
+        What is copied ends with its last copy when whoever started it is gone.
+        """
+        ours = list(self._ours())
+        everyone = {each.pid for each in ours}
+        parents = {each.pid: each.info["ppid"] for each in ours if _is_forked(each)}
+        left_behind = {pid for pid, parent in parents.items() if parent not in everyone and pid not in parents.values()}
+        return left_behind | {pid for pid, parent in parents.items() if parent in parents}
 
     def all_but(self, name: str) -> list[psutil.Process]:
         """Every process but that one."""
@@ -156,7 +160,7 @@ class Household:
     def _ours(self) -> Iterator[psutil.Process]:
         """Living processes whose environment names this home, except this very one."""
         home = self.environment["DAGSTER_HOME"]
-        for process in psutil.process_iter(["cmdline"]):
+        for process in psutil.process_iter(["cmdline", "ppid"]):
             with contextlib.suppress(psutil.Error):
                 if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                     continue
@@ -172,6 +176,10 @@ def kill(process: psutil.Process) -> bool:
     except psutil.NoSuchProcess:
         return False
     return lived
+
+
+def _is_forked(process: psutil.Process) -> bool:
+    return "multiprocessing.forkserver" in " ".join(process.info["cmdline"])
 
 
 def _answers(url: str) -> bool:

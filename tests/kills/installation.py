@@ -89,7 +89,7 @@ def _start_dagster(household: Household, ground: Ground, port: int) -> None:
         f"load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: ml-connector}}\n", "utf-8"
     )
     served = ["--host", "127.0.0.1", "--port", str(port), "--module-name", "connector.definitions"]
-    household.start("code server", ["dagster", "api", "grpc", *served], f"tcp://127.0.0.1:{port}")
+    household.start("code server", ["connector.code_server", "api", "grpc", *served], f"tcp://127.0.0.1:{port}")
     household.start("daemon", ["dagster._daemon", "run", "-w", str(workspace)], after="code server")
 
 

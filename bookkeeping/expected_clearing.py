@@ -10,7 +10,7 @@ Source: gocardless.md section 11, controls.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from bookkeeping.entities import Mandate, Payment, Payout, PayoutItem, Refund
@@ -83,7 +83,11 @@ class _Account:
     held: int = 0
     since: date | None = None
     status: str = "not read"
-    reasons: list[str] = field(default_factory=list)
+    reasons: tuple[str, ...] = ()
+
+
+#: by currency, then by the id of the payment or refund.
+_Accounts = dict[str, dict[str, _Account]]
 
 
 def prove_clearing(
@@ -91,36 +95,42 @@ def prove_clearing(
 ) -> tuple[ClearingProof, ...]:
     """One proof per currency, in order of currency. `postings` are all postings of the connection, in any order.
 
-    Everything is gone through once, so that it can be streamed.
+    Everything is gone through once, so that it can be streamed; of each payment that is cleared only two sums are kept.
     `as_of` (aware UTC) only dates the ages; both sides are what is known now.
     """
-    accounts: dict[tuple[str, str], _Account] = {}
+    accounts: _Accounts = {}
     _add_resources(accounts, holdings, settings)
     journals = _add_postings(accounts, postings, settings)
     _add_items(accounts, journals, holdings)
     today = activity_day(as_of, settings)
-    proofs = []
-    for currency in sorted({currency for currency, _ in accounts}):
-        own = {subject: account for (other, subject), account in accounts.items() if other == currency}
-        entries = [_entry(subject, account, currency, today) for subject, account in own.items()]
-        entries.sort(key=lambda entry: (entry.since, entry.subject))
-        proofs.append(
-            ClearingProof(
-                currency,
-                Money(sum(account.booked for account in own.values()), currency),
-                Money(sum(account.held for account in own.values()), currency),
-                tuple(entry for entry in entries if entry.held and not entry.difference),
-                tuple(entry for entry in entries if entry.difference),
-            )
-        )
-    return tuple(proofs)
+    return tuple(_proof(currency, accounts[currency], today) for currency in sorted(accounts))
 
 
-def _account(accounts: dict[tuple[str, str], _Account], currency: str, subject: str) -> _Account:
-    return accounts.setdefault((currency, subject), _Account())
+def _proof(currency: str, accounts: Mapping[str, _Account], today: date) -> ClearingProof:
+    entries = [
+        _entry(subject, account, currency, today)
+        for subject, account in accounts.items()
+        if account.held or account.booked
+    ]
+    entries.sort(key=lambda entry: (entry.since, entry.subject))
+    return ClearingProof(
+        currency,
+        Money(sum(account.booked for account in accounts.values()), currency),
+        Money(sum(account.held for account in accounts.values()), currency),
+        tuple(entry for entry in entries if entry.held and not entry.difference),
+        tuple(entry for entry in entries if entry.difference),
+    )
 
 
-def _add_resources(accounts: dict[tuple[str, str], _Account], holdings: Holdings, settings: BookSettings) -> None:
+def _account(accounts: _Accounts, currency: str, subject: str) -> _Account:
+    own = accounts.setdefault(currency, {})
+    found = own.get(subject)
+    if found is None:
+        found = own[subject] = _Account()
+    return found
+
+
+def _add_resources(accounts: _Accounts, holdings: Holdings, settings: BookSettings) -> None:
     """What GoCardless owes us by status, before payouts; for resources before the cut-over the books hold the same."""
     due_in = ("confirmed", "paid_out") if settings.receipt_trigger == "confirmed" else ("paid_out",)
     for payment in holdings.payments:
@@ -142,9 +152,7 @@ def _add_resources(accounts: dict[tuple[str, str], _Account], holdings: Holdings
             account.booked -= refund.amount.minor
 
 
-def _add_postings(
-    accounts: dict[tuple[str, str], _Account], postings: Iterable[Posting], settings: BookSettings
-) -> dict[str, Posting]:
+def _add_postings(accounts: _Accounts, postings: Iterable[Posting], settings: BookSettings) -> dict[str, Posting]:
     """Clearing lines of everything but payouts, whose items name the payments; gives the payouts' journals by id."""
     journals: dict[str, Posting] = {}
     for posting in postings:
@@ -159,7 +167,7 @@ def _add_postings(
     return journals
 
 
-def _add_items(accounts: dict[tuple[str, str], _Account], journals: Mapping[str, Posting], holdings: Holdings) -> None:
+def _add_items(accounts: _Accounts, journals: Mapping[str, Posting], holdings: Holdings) -> None:
     """What payouts moved: at GoCardless once a payout is paid, in the books once its journal is booked."""
     for payout in holdings.payouts:
         if payout.payout_type == "partner":
@@ -176,11 +184,11 @@ def _add_items(accounts: dict[tuple[str, str], _Account], journals: Mapping[str,
             if payout.status in ("paid", "bounced") or journal:
                 account.held -= int(item.amount)
             if subject in suspense:
-                account.reasons.append(f"payout {payout.id} booked it to suspense, because no receipt was known")
+                account.reasons += (f"payout {payout.id} booked it to suspense, because no receipt was known",)
             elif journal or opening:
                 account.booked -= int(item.amount)
             elif payout.status in ("paid", "bounced"):
-                account.reasons.append(f"payout {payout.id} ({payout.reference or 'no reference'}) is not booked yet")
+                account.reasons += (f"payout {payout.id} ({payout.reference or 'no reference'}) is not booked yet",)
 
 
 def _entry(subject: str, account: _Account, currency: str, today: date) -> ClearingEntry:

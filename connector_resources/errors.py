@@ -26,6 +26,7 @@ ConnectorError
     │   ├── PermissionRefused
     │   └── ExpiredAtSource   was there once, is no longer kept (410)
     ├── Uncertain             it may have happened: never repeat, look it up
+    │   └── BrokenOff         its first writes happened, the rest was turned away: look it up, then go on with it
     └── BadAnswer             an answer to a read that cannot be understood
 """
 
@@ -185,6 +186,26 @@ class ExpiredAtSource(Refused):
 
 class Uncertain(RemoteError):
     """The answer was lost or ambiguous after the request had left: it may have happened."""
+
+
+class BrokenOff(Uncertain):
+    """Of several writes for one document the first took effect, or may have, and a later one was turned away.
+
+    Nothing is booked, but what was begun is there, so that something else must not be begun for the same postings.
+    `retry_after_s` is how long to wait at least before it is gone on with, where the remote system or its rules say so.
+    """
+
+    retry_after_s: int = 0
+
+    @classmethod
+    def by(cls, error: NotSent, what: str) -> BrokenOff:
+        """`what` was begun when `error` turned the rest away."""
+        broken = cls(
+            f"{what} was begun, and broke off: {error}", system=error.system, status=error.status, code=error.code
+        )
+        broken.connection, broken.subject, broken.next_step = error.connection, error.subject, error.next_step
+        broken.retry_after_s, broken.response = error.retry_after_s, error.response
+        return broken
 
 
 class BadAnswer(RemoteError):

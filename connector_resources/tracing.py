@@ -25,6 +25,7 @@ class TracedPosting:
     amount: str
     state: str
     documents: tuple[str, ...]
+    #: why it is held, or what it waits for; "" when it is neither.
     held_reason: str
 
 
@@ -76,6 +77,7 @@ def trace_id(store: Store, connection: str, identifier: str) -> Trace:
     submissions = {
         s.planned.reference: s for row in rows for s in store.submissions.of_posting(connection, row.posting.key)
     }
+    waiting = {each.posting_key: each for each in store.ledger.waiting_on(connection)} if rows else {}
     about = sorted({*subjects, *(r.posting.key for r in rows), *(e.event_id for e in events), *submissions})
     return Trace(
         connection,
@@ -95,7 +97,7 @@ def trace_id(store: Store, connection: str, identifier: str) -> Trace:
                 str(row.posting.activity_amount or ""),
                 row.state,
                 tuple(f"{step.step}: {step.document.kind} {step.document.number}" for step in row.documents),
-                row.held_reason or "",
+                row.held_reason or (f"{on.reason} {on.next_step}" if (on := waiting.get(row.posting.key)) else ""),
             )
             for row in rows
         ),

@@ -18,11 +18,13 @@ from bookkeeping.postings import PostingKind
 from connector_assets.names import CONNECTION_TAG, erp_job_name
 from connector_resources.connections.model import Connection
 from connector_resources.posting.continuing import LONGEST_WAIT, Continuations
+from connector_resources.posting.next_work import next_work
 from connector_resources.runtime import Runtime
 from sensors.running import names_on_their_way
 
 INTERVAL_S = 30
-#: how long postings are left over with nothing at work on them before a run is started; twice as long for each further one.
+#: how long postings are left over with nothing at work on them before a run is started; twice as long for each further one
+#: that brings nothing on.
 LEFT_OVER_WAIT = timedelta(minutes=5)
 #: five minutes doubled so often are longer than the longest wait.
 DOUBLINGS = 9
@@ -61,10 +63,14 @@ def continue_sensor(
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Since when postings lie there with nothing at work on them, if they do now, and how many runs were started for them."""
+    """Since when postings lie there with nothing at work on them, if they do now, and how many runs were started for them.
+
+    Those are runs in a row in which nothing was settled; `asked_at` is when the newest was started.
+    """
 
     since: datetime | None = None
     asked: int = 0
+    asked_at: datetime | None = None
 
 
 class Leftovers:
@@ -76,19 +82,22 @@ class Leftovers:
     @classmethod
     def parse(cls, cursor: str | None) -> Leftovers:
         entries = json.loads(cursor) if cursor else {}
-        return cls(
-            {name: Leftover(datetime.fromisoformat(at) if at else None, asked) for name, (at, asked) in entries.items()}
-        )
+        return cls({name: _leftover(*entry) for name, entry in entries.items()})
 
-    def is_due(self, name: str, now: datetime) -> bool:
-        """There are leftovers now; whether they have been there long enough, which is noted."""
+    def is_due(self, name: str, now: datetime, settled_at: datetime | None) -> bool:
+        """There are leftovers now; whether they have been there long enough, which is noted.
+
+        `settled_at` is when any posting of the connection was settled last.
+        """
         entry = self._entries.get(name, Leftover())
+        if entry.asked_at is not None and settled_at is not None and settled_at > entry.asked_at:
+            entry = replace(entry, asked=0)
         if entry.since is None:
             self._entries[name] = replace(entry, since=now)
             return False
         if now - entry.since < min(LEFT_OVER_WAIT * 2 ** min(entry.asked, DOUBLINGS), LONGEST_WAIT):
             return False
-        self._entries[name] = Leftover(now, entry.asked + 1)
+        self._entries[name] = Leftover(now, entry.asked + 1, now)
         return True
 
     def at_work(self, name: str) -> None:
@@ -105,11 +114,20 @@ class Leftovers:
 
     def text(self) -> str:
         return json.dumps(
-            {
-                name: (entry.since.isoformat() if entry.since else "", entry.asked)
-                for name, entry in self._entries.items()
-            }
+            {name: (_text(entry.since), entry.asked, _text(entry.asked_at)) for name, entry in self._entries.items()}
         )
+
+
+def _leftover(since: str, asked: int, asked_at: str = "") -> Leftover:
+    return Leftover(_moment(since), asked, _moment(asked_at))
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def _request(runtime: Runtime, connection: Connection, leftovers: Leftovers, now: datetime) -> dg.RunRequest | None:
@@ -124,7 +142,7 @@ def _request(runtime: Runtime, connection: Connection, leftovers: Leftovers, now
         # A step that noted its stop waits for its own time, or for a person once no run is started for it any more.
         leftovers.none_left(connection.name)
         return None
-    elif leftovers.is_due(connection.name, now):
+    elif leftovers.is_due(connection.name, now, runtime.store.ledger.last_settled_at(connection.name)):
         reason = f"left:{now:%Y%m%dT%H%M%S}"
     else:
         return None
@@ -142,4 +160,4 @@ def _request(runtime: Runtime, connection: Connection, leftovers: Leftovers, now
 def _has_leftovers(runtime: Runtime, connection: Connection) -> bool:
     """Whether a run would find something to send or to look up. What waits for a held posting waits for a person."""
     store, every_kind = runtime.store, frozenset(PostingKind)
-    return bool(store.ledger.next_work(connection.name, every_kind, limit=1) or store.submissions.open(connection.name))
+    return bool(next_work(store, connection.name, every_kind, limit=1) or store.submissions.open(connection.name))

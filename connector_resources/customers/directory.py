@@ -23,6 +23,7 @@ from connector_resources.customers.alignment import AlignmentReport, CustomerAli
 from connector_resources.erp.contract import ErpConnector, ErpCustomer
 from connector_resources.gocardless.wire import customer_of
 from connector_resources.posting.planning import SLICE, slices
+from connector_resources.store.customers import ALLOCATED
 from connector_resources.store.store import Store
 
 MARK = "erp_customers"
@@ -134,7 +135,7 @@ class CustomerDirectory:
         assert isinstance(self._connection.erp, HandsOutNumbers), self._connection.erp.kind
         first, last = self._connection.erp.customer_number_range
         numbers = self._store.customers.allocate_numbers(self._name, first, last, len(customers), within=transaction)
-        return [(customer, str(number), "allocated") for customer, number in zip(customers, numbers, strict=True)]
+        return [(customer, str(number), ALLOCATED) for customer, number in zip(customers, numbers, strict=True)]
 
     def _matched(self, customers: Iterable[Customer], report: LinkReport) -> list[tuple[Customer, str, str]]:
         found: list[tuple[Customer, str, str]] = []

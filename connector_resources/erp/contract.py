@@ -166,7 +166,8 @@ class Rejected:
     next_step: str
 
 
-#: What `submit` and `poll` answer. An outcome that is not known is raised as `Uncertain`, one that never left as `NotSent`.
+#: What `submit` and `poll` answer. An outcome that is not known is raised as `Uncertain`, one that never left as `NotSent`,
+#: and one of several writes of which not all were made as `BrokenOff`.
 Outcome = Posted | Accepted | Rejected
 
 
@@ -202,7 +203,13 @@ class FoundJob:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Surely not there (the caller waits out `Traits.read_lag_s` before it asks): the same bytes may be sent again."""
+    """Surely not booked (the caller waits out `Traits.read_lag_s` before it asks): the same bytes may be sent again.
+
+    `begun` names what an earlier try left there unfinished, as a person finds it: the same bytes go on with it, and nothing
+    else may be sent for these postings while it is there.
+    """
+
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +327,11 @@ class ErpConnector(Protocol):
         """
         ...
 
-    def submit(self, submission: PlannedSubmission) -> Outcome:
-        """Send it once. Raises `NotSent` (safe to repeat) or `Uncertain` (look it up)."""
+    def submit(self, submission: PlannedSubmission) -> Outcome | CannotTell:
+        """Send it once. Raises `NotSent` (nothing of it happened: safe to repeat) or `Uncertain` (look it up).
+
+        `CannotTell` when it was begun and only a person can bring it on, or take it away.
+        """
         ...
 
     def find(self, submissions: Sequence[OpenSubmission]) -> list[Finding]:

@@ -24,7 +24,7 @@ from connector_resources.erp.request_calls import CallTable
 from connector_resources.forecast.expected_calls import writing_calls
 from connector_resources.forecast.finishing import Forecast, SystemCalls, forecast
 from connector_resources.gocardless.reading import Reader
-from connector_resources.posting.parties import with_erp_customers
+from connector_resources.posting.next_work import next_work
 from connector_resources.posting.planning import Planner, Scope
 from connector_resources.posting.protocol import PASS_SIZE
 from connector_resources.runtime import Runtime
@@ -37,8 +37,9 @@ from connector_resources.subscriptions.run import SubscriptionReport, subscribe
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The postings a run would add, the first request of each, and what would be held. `waiting` are event reasons.
+    """The postings a run would add, the first request of each, and what would be held.
 
+    `waiting` says what events wait for, and postings that a run would leave until a person acts.
     `collections` is what would be collected and why each other open item would not; None where nothing is collected.
     `subscriptions` is what would be asked of GoCardless first so that they follow the ERP's recurring charges.
     """
@@ -95,6 +96,7 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
             waiting = _plan(planner, scope)
             planned = _first_requests(trial, connection, connector, costs)
             posted = planned.calls
+            waiting += [each.reason for each in store.ledger.waiting_on(connection.name) if each.waits_for_a_person]
             if connection.collections.enabled:
                 read_open_invoices(store, connection.name, connector)
             if connection.subscriptions.enabled:
@@ -121,8 +123,7 @@ def dry_run(runtime: Runtime, connection: Connection, scope: Scope) -> DryRun:
 
 def _first_requests(trial: Runtime, connection: Connection, target: ErpConnector, costs: CallTable) -> _Requests:
     """What a system would get first of everything that waits for it."""
-    work = trial.store.ledger.next_work(connection.name, target.traits.kinds, limit=PASS_SIZE)
-    work = with_erp_customers(trial.store, connection.name, work)
+    work = next_work(trial.store, connection.name, target.traits.kinds, limit=PASS_SIZE, looking_ahead=True)
     fresh = [item for item in work if not item.done]
     target.prepare([item.posting for item in fresh])
     cut_off = max((item.posting.occurred_at for item in fresh), default=trial.clock())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -38,10 +38,12 @@ from connector_resources.erp.contract import (
     Verified,
     VerifyRequest,
 )
-from connector_resources.errors import BadAnswer, NotSent, StaleVersion, StoreError, Uncertain
+from connector_resources.errors import BadAnswer, BrokenOff, NotSent, StaleVersion, StoreError, Uncertain
 from connector_resources.posting.heartbeat import Heartbeat
+from connector_resources.posting.instructions import never_arrived, not_whole
 from connector_resources.posting.jobs import JobLimits, await_jobs
-from connector_resources.posting.parties import erp_customers_of, with_erp_customers
+from connector_resources.posting.next_work import next_work
+from connector_resources.posting.parties import erp_customers_of
 from connector_resources.store.engine import chunks
 from connector_resources.store.leases import Lease
 from connector_resources.store.posting_codec import Decoding
@@ -90,10 +92,10 @@ class PostingReport:
     stopped: str = ""
     retry_after_s: int = 0
 
-    def stop(self, error: NotSent | BadAnswer) -> str:
+    def stop(self, error: NotSent | BrokenOff | BadAnswer) -> str:
         """Nothing more is sent in this run; the first reason is kept."""
         reason = str(error)
-        if isinstance(error, NotSent) and error.retry_after_s:
+        if not isinstance(error, BadAnswer) and error.retry_after_s:
             self.retry_after_s = max(self.retry_after_s, error.retry_after_s)
             reason = f"{error} Work goes on in the next run, in {error.retry_after_s} s at the earliest."
         self.stopped = self.stopped or reason
@@ -175,12 +177,9 @@ class PostingProtocol:
         progress: Callable[[int, int], None] | None,
     ) -> bool:
         """True when something changed, so that another pass may find more to do."""
-        work = self._store.ledger.next_work(
-            self._connection, kinds, limit=PASS_SIZE, days=days, decoding=self._decoding
-        )
+        work = next_work(self._store, self._connection, kinds, limit=PASS_SIZE, days=days, decoding=self._decoding)
         if not work:
             return False
-        work = with_erp_customers(self._store, self._connection, work)
         self._customers = erp_customers_of(work)
         # What is read back in this pass the connector learns of by that, the rest it must be told.
         read_back = {item.posting.key for item in work if item.done and not item.done[-1].verified}
@@ -269,7 +268,8 @@ class PostingProtocol:
         """One commit: what became of those sent last, what was learned, and the claim of those that are sent next.
 
         A crash before it has the former looked up and the rest read back and planned again; nothing of `following` has left
-        by then. When `following` cannot be had, the former is written down all the same.
+        by then. When `following` cannot be had, the former is written down all the same, but for what was looked up to be
+        sent again: that is looked up once more, because what was begun for it may be there.
         """
         if not (answered or learned or following):
             return []
@@ -281,7 +281,8 @@ class PostingProtocol:
                 rows = self._claim(lease, following, transaction) if following else []
         except StoreError:
             if following:
-                self._commit(lease, answered, learned, report)
+                answers = [each for each in answered if not isinstance(each[1], SettledAbsent)]
+                self._commit(lease, answers, learned, report)
             raise
         report.held.extend(learned.holds)
         report.settled += len(learned.completes)
@@ -310,22 +311,27 @@ class PostingProtocol:
             within=transaction,
         )
 
-    def _send_again(self, lease: Lease, rows: Sequence[OpenRow], report: PostingReport) -> None:
+    def _send_again(self, lease: Lease, rows: Sequence[tuple[OpenRow, str]], report: PostingReport) -> None:
         """One by one: what the run does not come to stays open, to be looked up again before anything else is sent for it.
 
         One that is turned away now leaves its earlier send as doubtful as it was. One of whose postings a person has
-        released only some is not sent as it is: those are planned anew in the next pass.
+        released only some is not sent as it is: those are planned anew in the next pass, unless something was begun for
+        all of them. That would stay behind, so a person has to act once more.
         """
-        for row in rows:
+        for row, begun in rows:
             if report.stopped:
                 return
-            self._commit(lease, [(row.submission_id, SettledAbsent())], Learned(), report)
             postings = self._store.ledger.by_key(self._connection, row.open.planned.posting_keys)
-            if any(posting.state not in UNFINISHED for posting in postings.values()):
+            wanted = [key for key, posting in postings.items() if posting.state in UNFINISHED]
+            if len(wanted) < len(postings):
+                settled = self._parked(wanted, not_whole(begun), report) if begun else SettledAbsent()
+                self._commit(lease, [(row.submission_id, settled)], Learned(), report)
                 continue
             group = [row.open.planned]
-            claimed = self._commit(lease, [], Learned(), report, group)
-            answered = self._send_group(lease, group, claimed, report, attempts=row.open.attempts)
+            claimed = self._commit(lease, [(row.submission_id, SettledAbsent())], Learned(), report, group)
+            # What a person released after a look-up found nothing is as good as never sent; what was begun is there.
+            attempts = row.open.attempts if row.open.attempts or begun else None
+            answered = self._send_group(lease, group, claimed, report, attempts=attempts)
             self._commit(lease, answered, Learned(), report)
 
     def _send_group(
@@ -335,7 +341,7 @@ class PostingProtocol:
         rows: Sequence[SubmissionRow],
         report: PostingReport,
         *,
-        attempts: int = 0,
+        attempts: int | None = None,
     ) -> list[tuple[int, Settlement]]:
         """What became of each, to be committed by the caller: a crash before that is recovered."""
         results: list[tuple[int, Settlement]] = []
@@ -349,17 +355,15 @@ class PostingProtocol:
                     results.append((row.id, SettledNotSent(report.stopped)))
                     continue
                 lease.require()
-                settled = self._send(planned, report)
-                if attempts and report.stopped and isinstance(settled, SettledNotSent):
-                    settled = SettledUnknown(settled.reason, attempts)
-                results.append((row.id, settled))
+                results.append((row.id, self._send(planned, report, attempts)))
         except BaseException:
             # What was answered before something unforeseen is kept; the rest stays claimed and is looked up.
             self._commit(lease, results, Learned(), report)
             raise
         return results
 
-    def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
+    def _send(self, planned: PlannedSubmission, report: PostingReport, attempts: int | None = None) -> Settlement:
+        """`attempts` tells how often it was sent before, if it was; being turned away leaves that as doubtful as it was."""
         report.submissions += 1
         try:
             outcome = self._connector.submit(planned)
@@ -368,9 +372,14 @@ class PostingProtocol:
             if planned.reference in self._stale:
                 report.stop(error)
             self._stale.add(planned.reference)
-            return SettledNotSent(str(error))
+            again = attempts is not None and report.stopped
+            return SettledUnknown(str(error), attempts) if again else SettledNotSent(str(error))
         except NotSent as error:
-            return SettledNotSent(report.stop(error))
+            reason = report.stop(error)
+            return SettledNotSent(reason) if attempts is None else SettledUnknown(reason, attempts)
+        except BrokenOff as error:
+            # Planned anew it might come into other company, and what was begun would stay behind.
+            return SettledUnknown(report.stop(error), attempts)
         except Uncertain as error:
             self._uncertain_in_a_row += 1
             if self._uncertain_in_a_row >= MAX_UNCERTAIN_IN_A_ROW:
@@ -379,8 +388,12 @@ class PostingProtocol:
         self._uncertain_in_a_row = 0
         return self._settlement(outcome, planned, report)
 
-    def _settlement(self, outcome: Outcome, planned: PlannedSubmission, report: PostingReport) -> Settlement:
+    def _settlement(
+        self, outcome: Outcome | CannotTell, planned: PlannedSubmission, report: PostingReport
+    ) -> Settlement:
         match outcome:
+            case CannotTell(instructions=instructions):
+                return self._parked(planned.posting_keys, instructions, report)
             case Posted(document=document):
                 return SettledPosted(document)
             case Accepted(job_id=job_id, poll_after_s=poll_after_s):
@@ -414,29 +427,29 @@ class PostingProtocol:
             report.stop(error)
             return
         results: list[tuple[int, Settlement]] = []
-        again: list[OpenRow] = []
+        again: list[tuple[OpenRow, str]] = []
         put_aside: list[Hold] = []
         for row, finding in zip(rows, findings, strict=True):
+            number, keys, attempts = row.submission_id, row.open.planned.posting_keys, row.open.attempts
             match finding:
                 case Found(document=document):
                     report.adopted += 1
-                    results.append((row.submission_id, SettledPosted(document)))
+                    results.append((number, SettledPosted(document)))
                 case FoundJob(job_id=job_id):
                     report.adopted += 1
-                    results.append((row.submission_id, SettledAccepted(job_id)))
-                case Absent() if row.open.attempts < MAX_ATTEMPTS and row.open.planned.etag:
+                    results.append((number, SettledAccepted(job_id)))
+                case Absent() if attempts < MAX_ATTEMPTS and row.open.planned.etag:
                     # A request bound to a version of its document is planned anew: the version may have moved.
-                    results.append((row.submission_id, SettledAbsent()))
-                case Absent() if row.open.attempts < MAX_ATTEMPTS:
-                    again.append(row)
-                case Absent():
-                    results.append(self._parked(row, _never_arrived(row.open.attempts), report))
+                    results.append((number, SettledAbsent()))
+                case Absent(begun=begun) if attempts < MAX_ATTEMPTS:
+                    again.append((row, begun))
+                case Absent(begun=begun):
+                    results.append((number, self._parked(keys, never_arrived(attempts, begun), report)))
                 case CannotTell(instructions=instructions) if _may_be_elsewhere(row):
-                    results.append((row.submission_id, SettledAbsent(put_aside=True)))
-                    keys = row.open.planned.posting_keys
+                    results.append((number, SettledAbsent(put_aside=True)))
                     put_aside += [Hold(key, CANNOT_TELL, UNCERTAIN, instructions) for key in keys]
                 case CannotTell(instructions=instructions):
-                    results.append(self._parked(row, instructions, report))
+                    results.append((number, self._parked(keys, instructions, report)))
         self._commit(lease, results, Learned(holds=put_aside), report)
         self._send_again(lease, again, report)
         self._await_jobs(lease, self._open(), report)
@@ -444,11 +457,11 @@ class PostingProtocol:
     def _open(self) -> list[OpenRow]:
         return self._store.submissions.open(self._connection, system=self._connector.traits.erp)
 
-    def _parked(self, row: OpenRow, instructions: str, report: PostingReport) -> tuple[int, Settlement]:
+    def _parked(self, keys: Iterable[str], instructions: str, report: PostingReport) -> Settlement:
         parked = SettledParked(instructions)
         if reason := held_by(parked):
-            report.held.extend(Hold(key, *reason) for key in row.open.planned.posting_keys)
-        return row.submission_id, parked
+            report.held.extend(Hold(key, *reason) for key in keys)
+        return parked
 
     def _await_jobs(self, lease: Lease, found: Sequence[OpenRow], report: PostingReport) -> None:
         """Wait for every job once in a run; what is still running then is the next run's."""
@@ -460,20 +473,10 @@ class PostingProtocol:
         around = self._around
         limits = replace(around.jobs, first_poll_s=self._poll_after_s)
         for row, outcome in await_jobs(self._connector, rows, limits, around.sleep, lease.renew, around.chance):
-            if isinstance(outcome, CannotTell):
-                _, settlement = self._parked(row, outcome.instructions, report)
-            else:
-                settlement = self._settlement(outcome, row.open.planned, report)
+            settlement = self._settlement(outcome, row.open.planned, report)
             self._store.submissions.settle(self._connection, lease.fence, [(row.submission_id, settlement)])
 
 
 def _may_be_elsewhere(row: OpenRow) -> bool:
     """Never sent by this store, perhaps by the one it was restored after: then its postings may be in several documents."""
     return row.open.forgotten and row.open.attempts == 0 and len(row.open.planned.posting_keys) > 1
-
-
-def _never_arrived(attempts: int) -> str:
-    return (
-        f"The request was sent {attempts} times, each time without an answer, and every look-up says it never arrived. "
-        "Look at the ERP's own log for our reference, then `connector release` the posting to try again."
-    )

@@ -54,7 +54,11 @@ def work_list(store: Store, connection: Connection, now: datetime) -> Report:
         sections=(
             Section("Held", "Nothing more happens to these until a person acts.", tables=(held,)),
             Section("Not matched", tables=(customers, receipts, suspense)),
-            Section("Waiting", "These need nobody; a later run takes them up.", tables=(waiting,)),
+            Section(
+                "Waiting",
+                "These need nobody, but for what waits for a held posting; a later run takes them up.",
+                tables=(waiting,),
+            ),
         ),
         landscape=True,
     )
@@ -190,7 +194,12 @@ def _waiting_table(store: Store, connection: Connection) -> Table:
     return Table(
         sheet="Waiting",
         caption="Waiting for something else",
-        columns=(Column("GoCardless id", Kind.CODE), Column("What"), Column("Waits for"), Column("Since", Kind.DATE)),
+        columns=(
+            Column("GoCardless id", Kind.CODE),
+            Column("What"),
+            Column("Waits for", Kind.NOTE),
+            Column("Since", Kind.DATE),
+        ),
         rows=tuple(_waiting(store, connection)),
         empty="Nothing waits.",
     )
@@ -199,11 +208,13 @@ def _waiting_table(store: Store, connection: Connection) -> Table:
 def _waiting(store: Store, connection: Connection) -> Iterator[tuple[Cell, ...]]:
     name = connection.name
     on = {each.posting_key: each for each in store.ledger.waiting_on(name)}
-    rows = store.ledger.by_key(name, sorted(on))
+    rows = store.ledger.by_key(name, {*on, *(each.reverses for each in on.values())})
     for key, each in on.items():
         state = f", which is {each.reversed_state}" if each.reversed_state else ", which is not known"
+        first = rows.get(each.reverses)
+        step = f": {first.held_next_step}" if first is not None and first.held_next_step else ""
         day = rows[key].planned_at.astimezone(connection.zone).date()
-        yield at_gocardless(connection, each.subject), words(each.kind), f"posting {each.reverses}{state}", day
+        yield at_gocardless(connection, each.subject), words(each.kind), f"posting {each.reverses}{state}{step}", day
     for event in store.inbox.new_events(name, date.min, date.max, limit=MOST_EVENTS):
         if event.resource_type in DECIDED_TYPES or event.action == "bounced_payout":
             what = f"{words(event.resource_type)} {words(event.action)}"

@@ -23,6 +23,8 @@ from connector_resources.store.trail import Trail, TrailEntry
 
 #: how many numbers are looked at in one query when the next free one is sought.
 NUMBERS_AT_ONCE = 200
+#: how a link was found whose number we handed out: the ERP knows of it only by the customer's own posting.
+ALLOCATED = "allocated"
 #: how a link was found that a person put in the place of another one.
 REPLACED = "by_hand"
 #: what of an ERP customer is kept as one text, because nothing searches in it.

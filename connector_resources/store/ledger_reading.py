@@ -9,11 +9,12 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, Select, bindparam, exists, func, or_, select, tuple_
 
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import PostingWork, StepDone
 from connector_resources.store.engine import CHUNK, AnyRow, Database, chunks, streamed
+from connector_resources.store.new_customers import NewCustomer, all_new, awaited_by, new_among
 from connector_resources.store.posting_codec import Decoding, decode_posting
 from connector_resources.store.posting_work import documents_of, work_of
 from connector_resources.store.schema import (
@@ -53,9 +54,9 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitingOn:
-    """An unfinished posting that is not sent before the one it takes back, or builds upon (`reverses` names either).
+    """An unfinished posting that is not sent before another one: the one it takes back or builds upon, or that of its customer.
 
-    `reversed_state` is None if that is unknown.
+    `reverses` names that one, whichever it is; `reversed_state` is None if it is unknown.
     """
 
     posting_key: str
@@ -63,6 +64,25 @@ class WaitingOn:
     subject: str
     reverses: str
     reversed_state: str | None
+
+    @property
+    def reason(self) -> str:
+        """For a person: what it waits for."""
+        return f"{self.kind} {self.subject} waits for posting {self.reverses}, which is {self.reversed_state or 'not known'}."
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """No run takes it up before a person has acted on the other one."""
+        return self.reversed_state == PostingState.HELD.value
+
+    @property
+    def next_step(self) -> str:
+        """What a person does about it."""
+        if self.waits_for_a_person:
+            return (
+                f"Do what `connector held` says of {self.reverses}, then release that one: this one follows by itself."
+            )
+        return "Run this day again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +166,14 @@ class LedgerReading:
         *,
         limit: int,
         days: tuple[date, date] | None = None,
+        after: Posting | None = None,
         decoding: Decoding | None = None,
     ) -> list[PostingWork]:
-        """Unfinished postings that may be planned now, oldest first.
+        """Unfinished postings that may be planned now, oldest first; with `after`, only those that come after that one.
 
-        Left out are those with an open submission, and those whose reversed or awaited posting is not settled.
-        One who asks again and again passes `decoding`, so that what comes back is not decoded again.
+        Left out are those with an open submission, and those whose reversed or awaited posting is not settled; those that
+        wait for their customer are left out by `posting.next_work`. One who asks again and again passes `decoding`, so
+        that what comes back is not decoded again.
         """
         wanted: dict[str, Any] = {
             "wanted_connection": connection,
@@ -160,21 +182,44 @@ class LedgerReading:
         }
         if days is not None:
             wanted |= {"first_day": days[0], "last_day": days[1]}
+        if after is not None:
+            wanted |= {
+                "last_day_seen": after.booking_date,
+                "last_time_seen": after.occurred_at,
+                "last_key_seen": after.key,
+            }
+        statement = _next_work(days is not None, after is not None)
         with self._database.snapshot() as reading:
-            postings = (decoding or Decoding()).of(reading.scalars(_next_work(days is not None), wanted).all())
+            postings = (decoding or Decoding()).of(reading.scalars(statement, wanted).all())
             return work_of(reading, connection, postings)
 
+    def new_customers(self, connection: str, gocardless_ids: Collection[str]) -> dict[str, NewCustomer]:
+        """Those of these customers whom the ERP does not know yet, by GoCardless id."""
+        if not gocardless_ids:
+            return {}
+        with self._database.read() as reading:
+            return new_among(reading, connection, gocardless_ids)
+
     def waiting_on(self, connection: str) -> list[WaitingOn]:
-        """Unfinished postings that `next_work` leaves out because of the posting they take back or build upon."""
+        """Unfinished postings that are left out of the next work because another posting comes first."""
         settled = [state.value for state in SETTLED]
         with self._database.read() as reading:
             found = [
                 *reading.execute(_waiting(connection, _postings.reverses, settled)),
                 *reading.execute(_waiting(connection, _postings.waits_for, _OVER)),
             ]
-        return [
-            WaitingOn(*row[:5]) for row in sorted(found, key=lambda row: (row.booking_date, row.occurred_at, row.key))
-        ]
+            waiting = {row.key: (row.booking_date, row.occurred_at, WaitingOn(*row[:5])) for row in found}
+            for posting, customer in _booked_on_new_customers(reading, connection):
+                on = WaitingOn(posting.key, posting.kind.value, posting.subject, customer.posting_key, customer.state)
+                waiting.setdefault(posting.key, (posting.booking_date, posting.occurred_at, on))
+        return [on for _, _, on in sorted(waiting.values(), key=lambda each: (*each[:2], each[2].posting_key))]
+
+    def last_settled_at(self, connection: str) -> datetime | None:
+        """When a posting of the connection was brought to its end last; None while none was."""
+        wanted = select(func.max(_postings.settled_at)).where(_postings.connection == connection)
+        with self._database.read() as reading:
+            found: datetime | None = reading.scalar(wanted)
+        return found
 
     def counts(self, connection: str, first: date | None = None, last: date | None = None) -> list[LedgerCount]:
         """Postings by kind, state and currency, of all activity days or those from `first` to `last`."""
@@ -219,7 +264,7 @@ _BY_SUBJECT = _OF_ONE.where(_postings.subject.in_(bindparam("wanted", expanding=
 
 
 @cache
-def _next_work(some_days: bool) -> Select[Any]:
+def _next_work(some_days: bool, further_on: bool) -> Select[Any]:
     """Bodies of the unfinished postings that may be planned now; built once, because every pass of a run asks for them."""
     reversed_posting, awaited = POSTINGS.alias("reversed_posting"), POSTINGS.alias("awaited")
     settled = exists().where(
@@ -243,6 +288,13 @@ def _next_work(some_days: bool) -> Select[Any]:
     )
     if some_days:
         wanted = wanted.where(_postings.activity_day.between(bindparam("first_day"), bindparam("last_day")))
+    if further_on:
+        seen = tuple_(
+            bindparam("last_day_seen", type_=_postings.booking_date.type),
+            bindparam("last_time_seen", type_=_postings.occurred_at.type),
+            bindparam("last_key_seen", type_=_postings.key.type),
+        )
+        wanted = wanted.where(tuple_(_postings.booking_date, _postings.occurred_at, _postings.key) > seen)
     return wanted
 
 
@@ -257,6 +309,16 @@ def _waiting(connection: str, other_key: Column[Any], over: Collection[str]) -> 
     return _unfinished(columns, connection).where(
         other_key.is_not(None), or_(other.c.state.is_(None), other.c.state.not_in(over))
     )
+
+
+def _booked_on_new_customers(reading: Connection, connection: str) -> Iterator[tuple[Posting, NewCustomer]]:
+    """Unfinished postings, nothing of which is under way, that book on customers whom the ERP does not know yet."""
+    if not (new := all_new(reading, connection)):
+        return
+    for body in reading.scalars(_unfinished(select(_postings.body), connection).where(~_has_open_submission())):
+        posting = decode_posting(body)
+        if (customer := awaited_by(posting, new)) is not None:
+            yield posting, customer
 
 
 def _unfinished(columns: Select[Any], connection: str) -> Select[Any]:

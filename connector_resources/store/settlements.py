@@ -41,7 +41,7 @@ class SettledRejected:
 
 @dataclass(frozen=True, slots=True)
 class SettledUnknown:
-    """It was sent and not answered clearly: it must be looked up.
+    """It was sent and not answered clearly, or begun and broke off: it must be looked up.
 
     `attempts` is given when it was to be sent again and was not: how often it has been sent all the same.
     """

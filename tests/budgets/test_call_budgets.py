@@ -16,8 +16,9 @@ from connector_resources.store.schema import INBOX_EVENTS
 from sandbox.gocardless.load import Loaded, load_confirmed_payments, load_payout
 from sandbox.gocardless.world import World
 from tests.call_budgets import DATEV, GOCARDLESS, VISMA
-from tests.evenings import EVENING, datacentre, evening_company, evening_world
+from tests.evenings import EVENING, MORNING, datacentre, evening_company, evening_world
 from tests.installations import Installation, datev_installation, visma_installation
+from tests.merchant import Merchant
 
 PAYMENTS = 1_000
 #: midnight in Oslo and Berlin between the first and the second half of the payments.
@@ -85,6 +86,25 @@ def test_a_day_of_a_thousand_payments_into_datev(two_days: tuple[World, Loaded],
         assert calls["gocardless"] <= GOCARDLESS.calls(PAYMENTS)
         assert calls["erp"] <= DATEV.calls(PAYMENTS)
         assert site.erp.datacentre.books("455148-1").balance("1360") == 0
+
+
+def test_a_day_with_customers_whom_datev_does_not_know_yet(tmp_path: Path) -> None:
+    """Their file goes first and is waited for; all bookings, those of known customers too, still are one file."""
+    merchant = Merchant(evening_world(MORNING))
+    with datev_installation(tmp_path, merchant.world, datacentre(merchant.world.clock)) as site:
+        merchant.collected(customer=1)
+        site.run()
+        for customer in (1, 2, 3):
+            merchant.collected(customer=customer)
+        merchant.pay_out()
+
+        with counted(site) as calls:
+            report = site.run()
+
+        assert (report.stopped, report.held) == ("", [])
+        assert calls["erp"] <= DATEV.calls(3)
+        files = site.erp.datacentre.books("455148-1").files
+        assert [record.category for record in files] == [16, 21, 16, 21]
 
 
 def fill_the_inbox(site: Installation, loaded: Loaded, start: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
@@ -67,6 +68,7 @@ def home_with_work(home: Path) -> Path:
         opened.store.entities.put("nordic", "payouts", [PAYOUT], day_of=lambda moment: moment.date())
         opened.store.entities.put_payout_items("nordic", PAYOUT["id"], PAYOUT_ITEMS)
         _post_on_another(opened.store, "10041")
+        _hold_a_debtor(opened.store)
     return home
 
 
@@ -83,6 +85,14 @@ def _post_on_another(store: Store, number: str) -> None:
         (row,) = store.submissions.claim("nordic", lease.fence, [request], erp="visma", customers=told)
         store.submissions.settle("nordic", lease.fence, [(row.id, SettledPosted(Document("Payment", "000812")))])
     store.ledger.complete("nordic", [Complete(posting.key)], settled_state="posted")
+
+
+def _hold_a_debtor(store: Store) -> None:
+    """The posting that would make customer CU000123 a debtor of berlin."""
+    key = "customer:CU000123:2d4f90e7a120"
+    shown = _posting(key, PostingKind.CUSTOMER, "CU000123")
+    store.ledger.plan("berlin", [replace(shown, key=key, connection="berlin", lines=())])
+    store.ledger.hold("berlin", [Hold(key, "1008834", "as an example", "look at it")])
 
 
 PAYER = Party("CU000123")

@@ -43,8 +43,8 @@ class SendsBeforeItCommits(PostingProtocol):
 class BelievesEveryAnswer(PostingProtocol):
     """An error after the body was sent is taken for a refusal that surely took no effect."""
 
-    def _send(self, planned: PlannedSubmission, report: PostingReport) -> Settlement:
-        settlement = super()._send(planned, report)
+    def _send(self, planned: PlannedSubmission, report: PostingReport, attempts: int | None = None) -> Settlement:
+        settlement = super()._send(planned, report, attempts)
         return SettledNotSent(settlement.reason) if isinstance(settlement, SettledUnknown) else settlement
 
 

@@ -41,6 +41,22 @@ def test_what_sage_300_moved_to_a_batch_of_errors_is_found_there_once_a_person_h
     assert verdict.held == {"read_back_differs": 3}
 
 
+def test_no_booking_goes_before_the_debtor_it_needs_whose_upload_was_not_answered() -> None:
+    """Found by 12,000 schedules: the file of debtors was answered by a page, that of bookings went with it, and was refused."""
+    assert play("gocardless", schedule_of("gocardless", 1744)).good
+
+
+def test_a_payment_that_a_quota_broke_off_is_finished_before_another_receipt_joins_its_own() -> None:
+    """The disk is full while two receipts are planned; then the clock goes back, and the shared quota asks for an hour."""
+    full = RunPlan((Trouble("rate_limit", 3, writes_only=True), Trouble("disk_full", 26)), "some_missing", 130)
+    back = RunPlan((Trouble("clock_back", 38), Trouble("error_before", 4)), "late", 4_000)
+
+    verdict = play("ifs_cloud", Schedule(0, 5, ((), (full,), (back,))))
+
+    assert verdict.good
+    assert verdict.edges["claimed > unknown"] == 1
+
+
 def test_a_schedule_leaves_no_trace_in_the_next() -> None:
     dies = Schedule(0, 0, ((RunPlan((Trouble("death", 3, writes_only=True),), "polled", 0),), (), ()))
 

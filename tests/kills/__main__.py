@@ -71,7 +71,7 @@ def _show(verdict: Verdict) -> None:
     slowest = max(verdict.recovered_s, default=0.0)
     console.print(
         f"{verdict.erp} on {verdict.database}, seed {verdict.seed}: {verdict.count} kills in {verdict.acts} acts, "
-        f"slowest recovery {slowest:.0f} s"
+        f"slowest recovery {slowest:.0f} s, {verdict.released} postings released by a person"
     )
     _show_kills(verdict.kills)
     for name in ("lost", "doubled", "differing"):

@@ -1,7 +1,8 @@
 """Plays a business through an installation of real processes, kills them with `kill -9`, and judges by the stand-ins' own books.
 
 Nobody helps a run that was killed: what is left is found by run monitoring and by the sensors. The run that comes after it is
-killed in its turn, until the work of the act is done. Played time passes quickly, so that waits of minutes cost seconds.
+killed in its turn, until the work of the act is done. A request that was killed as often as it may be sent is held; after the
+act a person does what the connector says of it. Played time passes quickly, so that waits of minutes cost seconds.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import select
 
 from connector.demo.drama import ON_ITS_WAY, ledgers_to_look_at, unfinished_postings, waiting_events
 from connector_resources.store.schema import LEASES
+from connector_resources.store.settlements import CANNOT_TELL
 from tests.kills.books import Books, compare
 from tests.kills.installation import Ground, Installation, open_installation
 from tests.kills.killer import Killer
@@ -52,6 +54,8 @@ class Verdict:
     differing: list[str] = field(default_factory=list)
     #: real seconds from the last kill of an act until everything was at rest.
     recovered_s: list[float] = field(default_factory=list)
+    #: postings whose request was killed so often that a person had to release them.
+    released: int = 0
 
     @property
     def count(self) -> int:
@@ -116,12 +120,23 @@ class Campaign:
 
         self._rest(strike)
         self.at.director.ask("release")
-        self.verdict.acts += 1
         self.verdict.recovered_s.append(time.monotonic() - self._killed_at)
+        self._do_what_a_person_is_told()
+        self.verdict.acts += 1
         self.tell(
             f"{self.ground.erp}: act {number}, {self.verdict.count - before} killed, at rest after "
             f"{self.verdict.recovered_s[-1]:.0f} s; {self.verdict.count} kills so far"
         )
+
+    def _do_what_a_person_is_told(self) -> None:
+        """No look-up finds what was sent for them, and nothing is on its way: they are released. Raises `NeverRests`."""
+        store, (connection,) = self.at.runtime.store, self.at.runtime.connections
+        held = [row.posting.key for row in store.ledger.held(connection.name) if row.held_code == CANNOT_TELL]
+        if held:
+            store.ledger.release(connection.name, held, by="campaign", note="killed as often as it may be sent")
+            self.verdict.released += len(held)
+            self._killed_at = time.monotonic()
+            self._rest(lambda: False)
 
     # --- rest --------------------------------------------------------------------------------------------------------
 

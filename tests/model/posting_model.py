@@ -6,6 +6,12 @@ the search then finds the double posting that it prevents:
 
 - `lag`    a request that was not answered lands, or is lost, before a look-up of it is believed (`Traits.read_lag_s`);
 - `pause`  a worker that has just made sure of its lease sends within the lease's time (`LEASE_TTL_S`, heartbeat).
+
+A document may be built by several writes, and the posting may be sent along with others, each time with others. So a send may
+leave a draft, which only the same request, with the same postings, goes on with. One rule can be dropped to see that the
+search then finds the draft that stays behind for ever:
+
+- `begun`  what was begun is never planned anew while its draft is there: it is sent again in one commit with its write-off.
 """
 
 from __future__ import annotations
@@ -17,6 +23,8 @@ from typing import NamedTuple
 
 MAX_ATTEMPTS = 3
 WORKERS = (0, 1)
+#: operations that are one commit: written off by a look-up, and claimed with the same bytes.
+SENT_AGAIN = "settle absent, claim"
 
 
 class Books(NamedTuple):
@@ -46,6 +54,11 @@ class State(NamedTuple):
     wire: int = 0
     documents: int = 0
     releases: int = 1
+    #: unfinished documents: that of the books' request, and those of requests that the books know no more.
+    draft: bool = False
+    orphans: int = 0
+    #: False once a person has withdrawn one of the postings that it was sent with.
+    whole: bool = True
 
 
 class Step(NamedTuple):
@@ -66,6 +79,7 @@ class Bounds:
     releases: int = 1
     lag: bool = True
     pause: bool = True
+    begun: bool = True
 
     def start(self) -> State:
         worker = Worker(faults=self.faults, runs=self.runs)
@@ -114,7 +128,7 @@ def steps_of(state: State, bounds: Bounds) -> Iterator[Step]:
         yield from _WORKER_STEPS[state.workers[number].at](state, number, bounds)
         yield from _faults(state, number, bounds)
     if state.wire:
-        yield Step("the request lands", state._replace(wire=state.wire - 1, documents=state.documents + 1))
+        yield Step("the request lands", _booked(state)._replace(wire=state.wire - 1))
         yield Step("the request is lost", state._replace(wire=state.wire - 1))
     yield from _person(state)
 
@@ -150,16 +164,30 @@ def _looks_up(state: State, number: int, bounds: Bounds) -> Iterable[Step]:
         return
     if state.documents:
         yield Step(f"{number} finds the document", _with(state, number, at="adopts"))
-    elif state.books.attempts < MAX_ATTEMPTS:
-        yield Step(f"{number} finds nothing", _with(state, number, at="writes_off"))
-    else:
+    elif state.books.attempts >= MAX_ATTEMPTS:
         yield Step(f"{number} finds nothing again", _with(state, number, at="parks"))
+    elif not state.draft or not bounds.begun:
+        if state.whole:
+            yield Step(f"{number} finds nothing", _with(state, number, at="sends_again"))
+        yield Step(f"{number} finds nothing, and plans anew", _with(state, number, at="writes_off"))
+    elif state.whole:
+        yield Step(f"{number} finds a draft", _with(state, number, at="sends_again"))
+    else:
+        yield Step(f"{number} finds a draft for more than is wanted", _with(state, number, at="parks"))
+
+
+def _sends_again(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
+    books = Books("claimed", "claimed", state.books.attempts + 1)
+    yield from _commit(state, number, SENT_AGAIN, books, then="makes_sure")
 
 
 def _claims(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
+    """Planned anew it may be sent in other company: a draft that is there is not this request's."""
     books = state.books
     attempts = {"absent": books.attempts + 1, "not_sent": books.attempts}.get(books.submission, 1)
-    yield from _commit(state, number, "claim", Books("claimed", "claimed", attempts), then="makes_sure")
+    planned = Books("claimed", "claimed", attempts)
+    anew = {"draft": False, "orphans": state.orphans + state.draft, "whole": True}
+    yield from _commit(state, number, "claim", planned, then="makes_sure", **anew)
 
 
 def _makes_sure(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
@@ -171,8 +199,7 @@ def _makes_sure(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
 
 
 def _sends(state: State, number: int, _bounds: Bounds) -> Iterable[Step]:
-    landed = state._replace(documents=state.documents + 1)
-    yield Step(f"{number} sends, answered", _with(landed, number, at="settles_posted"))
+    yield Step(f"{number} sends, answered", _with(_booked(state), number, at="settles_posted"))
 
 
 def _settles(answer: str) -> Callable[[State, int, Bounds], Iterable[Step]]:
@@ -209,6 +236,7 @@ _WORKER_STEPS: dict[str, Callable[[State, int, Bounds], Iterable[Step]]] = {
     "adopts": _settles("posted"),
     "writes_off": _settles("absent"),
     "parks": _settles("parked"),
+    "sends_again": _sends_again,
     "claims": _claims,
     "makes_sure": _makes_sure,
     "sends": _sends,
@@ -235,17 +263,22 @@ def _faults(state: State, number: int, bounds: Bounds) -> Iterable[Step]:
     if hurt.holder == number and not (worker.at == "sends" and bounds.pause):
         yield Step(f"{number} is paused beyond its lease", freed, fault=True)
     if worker.at == "sends":
-        yield from _bad_sends(hurt, number)
+        yield from _bad_sends(hurt, number, bounds)
     if worker.at == "looks_up":
         yield Step(f"{number} cannot look up", _with(hurt, number, at="ends"), fault=True)
         yield Step(f"{number} cannot tell", _with(hurt, number, at="parks"), fault=True)
 
 
-def _bad_sends(hurt: State, number: int) -> Iterable[Step]:
-    landed, travelling = hurt._replace(documents=hurt.documents + 1), hurt._replace(wire=hurt.wire + 1)
+def _bad_sends(hurt: State, number: int, bounds: Bounds) -> Iterable[Step]:
+    landed, travelling = _booked(hurt), hurt._replace(wire=hurt.wire + 1)
+    begun = hurt._replace(draft=True)
+    turned_away = "settles_unknown" if hurt.draft and bounds.begun else "settles_not_sent"
     for name, state, at in (
-        ("is refused", hurt, "settles_rejected"),
-        ("surely did not send", hurt, "settles_not_sent"),
+        ("is refused", hurt._replace(draft=False), "settles_rejected"),
+        ("is refused, and so is taking the draft away", begun, "parks"),
+        ("surely did not send", hurt, turned_away),
+        ("is held up half-way", begun, "settles_unknown" if bounds.begun else "settles_not_sent"),
+        ("dies half-way", begun._replace(holder=None), "idle"),
         ("sends, lost on the way", hurt, "settles_unknown"),
         ("sends, the answer is lost", landed, "settles_unknown"),
         ("sends, and gives up waiting", travelling, "settles_unknown"),
@@ -256,12 +289,20 @@ def _bad_sends(hurt: State, number: int) -> Iterable[Step]:
 
 
 def _person(state: State) -> Iterable[Step]:
-    """A person has acted and releases the posting: what was parked is looked up again."""
+    """A person has acted and releases the posting: what was parked is looked up again.
+
+    Before, he may withdraw another one that it was sent with, and take away what was begun.
+    """
     books = state.books
-    if books.posting == "held" and state.releases:
-        parked = books.submission == "parked"
-        released = Books("pending", "unknown" if parked else books.submission, 0 if parked else books.attempts)
-        yield Step("a person releases it", state._replace(books=released, releases=state.releases - 1), "release")
+    if books.posting != "held" or not state.releases:
+        return
+    parked = books.submission == "parked"
+    released = Books("pending", "unknown" if parked else books.submission, 0 if parked else books.attempts)
+    yield Step("a person releases it", state._replace(books=released, releases=state.releases - 1), "release")
+    if parked and state.whole:
+        yield Step("a person withdraws another one", state._replace(whole=False))
+    if parked and state.draft:
+        yield Step("a person takes the draft away", state._replace(draft=False))
 
 
 # --- small words -----------------------------------------------------------------------------------------------------
@@ -273,10 +314,15 @@ def _with(state: State, number: int, **changes: object) -> State:
     return state._replace(workers=(workers[0], workers[1]))
 
 
-def _commit(state: State, number: int, operation: str, books: Books, *, then: str) -> Iterable[Step]:
+def _booked(state: State) -> State:
+    """The document is made; what was begun of it before is finished by that."""
+    return state._replace(documents=state.documents + 1, draft=False)
+
+
+def _commit(state: State, number: int, operation: str, books: Books, *, then: str, **changes: object) -> Iterable[Step]:
     """A transaction that compares the fence: whoever lost the lease changes nothing and stops."""
     if state.workers[number].fence != state.fence:
         yield Step(f"{number} may not {operation}", _with(state, number, at="idle"))
         return
-    after = _with(state._replace(books=books), number, at=then)
+    after = _with(state._replace(books=books, **changes), number, at=then)  # type: ignore[arg-type]
     yield Step(f"{number}: {operation}", after, operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,11 @@ import pytest
 from bookkeeping.postings import AccountRole, Party, PostingKind, Side
 from connector_assets.factory import connection_definitions
 from connector_assets.names import CONNECTION_TAG
+from connector_resources.erp.contract import Complete, Hold
 from connector_resources.posting.continuing import ASK_AGAIN, WAITS, Continuations
+from connector_resources.runtime import Runtime
+from connector_resources.settings import Settings
+from connector_resources.store.customers import ALLOCATED
 from sensors.continue_sensor import LEFT_OVER_WAIT, continue_sensor
 from tests.given_postings import GivenPostings
 
@@ -123,6 +128,55 @@ def test_what_a_killed_run_left_is_gone_on_with_after_a_while_and_then_ever_more
     desk.state.now += LEFT_OVER_WAIT
     (second,) = desk.tick()
     assert second.run_key != request.run_key
+
+
+def test_runs_that_are_killed_but_bring_something_on_are_followed_as_soon_as_the_first(
+    desk: SimpleNamespace, tmp_path: Path
+) -> None:
+    own = GivenPostings("german", desk.state.now, desk.state.now.date())
+    settled = own.of(PostingKind.CUSTOMER, "CU9", [], Party("CU9"))
+    desk.runtime.store.ledger.plan("german", [settled])
+    desk.plan("german")
+    desk.tick()
+    desk.state.now += LEFT_OVER_WAIT
+    assert len(desk.tick()) == 1
+    desk.state.now += timedelta(seconds=1)
+    with Runtime.open(Settings(home=tmp_path), clock=lambda: desk.state.now) as run:
+        nothing = Complete(settled.key, "nothing has changed")
+        run.store.ledger.complete("german", [nothing], settled_state="delivered")
+    desk.state.now += LEFT_OVER_WAIT
+
+    assert len(desk.tick()) == 1
+
+    desk.state.now += LEFT_OVER_WAIT
+    assert desk.tick() == []
+
+
+def test_what_earlier_versions_noted_of_leftovers_is_read(desk: SimpleNamespace) -> None:
+    desk.plan("german")
+    desk.state.cursor = json.dumps({"german": [desk.state.now.isoformat(), 1]})
+    desk.state.now += LEFT_OVER_WAIT
+    assert desk.tick() == []
+    desk.state.now += LEFT_OVER_WAIT
+    assert len(desk.tick()) == 1
+
+
+def test_what_is_booked_on_a_customer_who_is_held_waits_for_a_person_and_not_for_a_run(desk: SimpleNamespace) -> None:
+    store, own = desk.runtime.store, GivenPostings("german", desk.state.now, desk.state.now.date())
+    customer = own.of(PostingKind.CUSTOMER, "CU1", [], Party("CU1"))
+    store.customers.put("german", "CU1", "10000", ALLOCATED)
+    store.ledger.plan("german", [customer])
+    store.ledger.hold("german", [Hold(customer.key, "1008834", "refused", "look")])
+    desk.plan("german")
+    for _ in range(3):
+        assert desk.tick() == []
+        desk.state.now += LEFT_OVER_WAIT
+
+    store.ledger.release("german", [customer.key], by="ada", note="corrected")
+    desk.tick()
+    desk.state.now += LEFT_OVER_WAIT
+
+    assert len(desk.tick()) == 1
 
 
 def test_what_a_run_is_still_at_is_no_leftover(desk: SimpleNamespace) -> None:

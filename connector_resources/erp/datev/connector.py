@@ -54,7 +54,7 @@ from connector_resources.erp.datev.wire import (
     ImportJob,
 )
 from connector_resources.erp.forgotten import perhaps_in_other_company
-from connector_resources.errors import Conflict, Refused
+from connector_resources.errors import BrokenOff, Conflict, NotSent, Refused
 
 FILE_STEPS = frozenset({STEP_DEBTORS, STEP_BATCH, STEP_LABELS})
 #: DATEV's rule is fewer than 20 looks per upload and none before five seconds (datev.md 2.2).
@@ -152,18 +152,32 @@ class DatevConnector:
     def _send_package(self, submission: PlannedSubmission) -> Outcome:
         """Fill an open transfer and start it. Until it is started nothing is processed, so a half-filled one is harmless."""
         job_id = _last(submission.path)
-        for name, content in dxso.unpacked(submission.body):
-            try:
-                self._client.add_dxso_file(job_id, name, content)
-            except Refused as error:
-                if error.code != ALREADY_THERE:
-                    raise
+        is_begun = False
+        try:
+            for name, content in dxso.unpacked(submission.body):
+                self._add_file(job_id, name, content)
+                is_begun = True
+            self._start(job_id)
+        except NotSent as error:
+            # Its files lie in this transfer, so that no others may be put into it.
+            if is_begun:
+                raise BrokenOff.by(error, f"the transfer {job_id}") from error
+            raise
+        return Accepted(job_id, FIRST_POLL_S)
+
+    def _add_file(self, job_id: str, name: str, content: bytes) -> None:
+        try:
+            self._client.add_dxso_file(job_id, name, content)
+        except Refused as error:
+            if error.code != ALREADY_THERE:
+                raise
+
+    def _start(self, job_id: str) -> None:
         try:
             self._client.finish_dxso_job(job_id)
         except Refused as error:
             if error.code != ALREADY_FINISHED:
                 raise
-        return Accepted(job_id, FIRST_POLL_S)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class IfsCloudConnector:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def submit(self, submission: PlannedSubmission) -> Outcome:
+    def submit(self, submission: PlannedSubmission) -> Outcome | CannotTell:
         """Raises `NotSent`, `Uncertain`."""
         outcome = self._sender.submit(submission)
         if isinstance(outcome, Accepted):

@@ -1,6 +1,6 @@
 """ "Did my write happen?" By our reference, in every place where the document may be (ifs_cloud.md sections 6.3 and 7.4).
 
-A draft that was not finished counts as absent: the same request, sent again, goes on with it.
+A draft that was not finished counts as absent, and is named: the same request, sent again, goes on with it.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ def _judge_payment(reference: str, run: Run, payments: Sequence[MixedPayment]) -
         return CannotTell(
             f"IFS Cloud has several mixed payments with the text {batch} of {reference}: {numbers}. Keep one, {_RELEASE}."
         )
+    if hits and not booked:
+        return Absent(begun=f"mixed payment {company}/{hits[0].id} ({batch})")
     if not booked:
         return Absent()
     return Found(Document(PAYMENT, f"{company}/{booked[0].id}", details=details_of(run)))
@@ -123,11 +125,14 @@ def _judge_file(reference: str, run: Run, loads: Sequence[FileLoad]) -> Finding:
 
 def _in_doubt(found: Finding, what: str, submission: OpenSubmission) -> Finding:
     """A payment or a file is called after all it holds: after a restore its absence proves nothing."""
-    if submission.forgotten and isinstance(found, Absent):
-        return perhaps_in_other_company(
-            f"{what} of {submission.planned.reference}", "on the customers' accounts in IFS Cloud"
-        )
-    return found
+    if not submission.forgotten or not isinstance(found, Absent):
+        return found
+    doubt = perhaps_in_other_company(
+        f"{what} of {submission.planned.reference}", "on the customers' accounts in IFS Cloud"
+    )
+    if not found.begun:
+        return doubt
+    return CannotTell(f"Cancel {found.begun}, which was begun and books nothing. {doubt.instructions}")
 
 
 def _sums(rows: Sequence[VoucherRow], keys: Collection[str]) -> dict[str, Decimal]:

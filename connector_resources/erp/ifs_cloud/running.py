@@ -2,14 +2,15 @@
 
 Only the step marked `effect` books; everything before it is a draft. So a run that broke off may be started again with the
 same bytes: what the first try left is recognised by our marker and not made twice, and before the effect the draft is read
-back and must hold exactly what it should (ifs_cloud.md sections 2.2, 6.3 and 8).
+back and must hold exactly what it should (ifs_cloud.md sections 2.2, 6.3 and 8). A draft that the recipe can recognise is
+never left behind without a word: whoever asked is told that it is there.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,16 @@ from connector_resources.erp.ifs_cloud.client import IfsCloudClient
 from connector_resources.erp.ifs_cloud.gate import SYSTEM
 from connector_resources.erp.ifs_cloud.odata import decimal_of, problem_of
 from connector_resources.erp.ifs_cloud.rendering import Call, Run, fill, fill_body
-from connector_resources.errors import BadAnswer, ConnectorError, NotSent, PermissionRefused, Refused, Uncertain
+from connector_resources.errors import (
+    BadAnswer,
+    BrokenOff,
+    ConnectorError,
+    NotFound,
+    NotSent,
+    PermissionRefused,
+    Refused,
+    Uncertain,
+)
 from connector_resources.transport.messages import Response
 
 log = logging.getLogger(__name__)
@@ -31,6 +41,10 @@ STALE_ORA = frozenset({20114, 20115, 20130, 20131, 20132})
 
 class ChangedMeanwhile(Exception):
     """Somebody else changed, or may have changed, what was about to be written. Nothing was overwritten."""
+
+
+class DraftLeft(Exception):
+    """It was refused, and so was taking away what had been made of it."""
 
 
 class RefusedPostings(Exception):
@@ -49,21 +63,28 @@ class Runner:
         self._connection = connection
 
     def run(self, run: Run) -> dict[str, Any]:
-        """To its end; gives the saved values. Raises `ChangedMeanwhile`, `RefusedPostings`, `Refused`, `NotSent`, `Uncertain`.
+        """To its end; gives the saved values.
 
-        A draft is taken away after every failure, unless the recipe can resume it.
+        A draft is taken away after every failure, unless the recipe can resume it: then only after a refusal, and the errors
+        say that it is there, `ChangedMeanwhile` and `DraftLeft` to a person. Raises these two, `RefusedPostings`, `Refused`,
+        `NotSent`, and `Uncertain`, which is `BrokenOff` where the draft waits to be gone on with.
         """
         progress = _Progress(run, self._client)
-        resumable = any(call.existing for call in run.calls)
+        if not resumable(run):
+            try:
+                return self._to_the_end(progress)
+            except (ConnectorError, RefusedPostings, ChangedMeanwhile):
+                self._clean_up(run, progress.saved)
+                raise
         try:
             return self._to_the_end(progress)
-        except (Refused, RefusedPostings):
-            self._clean_up(run, progress.saved)
+        except (Refused, RefusedPostings) as refusal:
+            self._take_away(progress, refusal)
             raise
-        except (ConnectorError, ChangedMeanwhile):
-            if not resumable:
-                self._clean_up(run, progress.saved)
-            raise
+        except NotSent as error:
+            if not progress.begun:
+                raise
+            raise BrokenOff.by(error, name_of(progress.run)) from error
 
     def _to_the_end(self, progress: _Progress) -> dict[str, Any]:
         try:
@@ -76,14 +97,27 @@ class Runner:
             raise failed from error
 
     def _clean_up(self, run: Run, saved: Mapping[str, Any]) -> None:
-        """Best effort: what is left behind is a draft and books nothing (section 6.3, step 4)."""
-        for call in run.cleanup:
-            if not _is_filled(call, saved):
-                continue
+        """Best effort: what is left behind is temporary and harmless (section 6.3, step 4)."""
+        for call in _filled(run.cleanup, saved):
             try:
-                self._client.call(call.method, fill(call.path, saved), call.body, etag=call.if_match)
+                self._clean(call, saved)
             except ConnectorError as error:
                 log.warning("[%s] could not %s: %s", self._connection, call.name, error)
+
+    def _take_away(self, progress: _Progress, refusal: Exception) -> None:
+        """A draft that others see is gone after this, or an error says that it may still be there."""
+        for call in _filled(progress.run.cleanup, progress.saved):
+            try:
+                self._clean(call, progress.saved)
+            except NotFound:
+                continue
+            except NotSent as error:
+                raise BrokenOff.by(error, name_of(progress.run)) from refusal
+            except Refused as error:
+                raise DraftLeft(f"{refusal} It could not be taken away either: {error}") from error
+
+    def _clean(self, call: Call, saved: Mapping[str, Any]) -> None:
+        self._client.call(call.method, fill(call.path, saved), call.body, etag=call.if_match)
 
 
 class _Progress:
@@ -95,6 +129,8 @@ class _Progress:
         self.saved: dict[str, Any] = {}
         self.refused: dict[str, Refused] = {}
         self.effect_sent = False
+        #: whether something of it is there: of this try or an earlier one.
+        self.begun = False
         #: None until the first look-up; then whether an earlier try had begun.
         self.resumed: bool | None = None
         self.lists: dict[str, list[dict[str, Any]]] = {}
@@ -137,6 +173,7 @@ class _Progress:
         if self.resumed is None:
             self.resumed = bool(found)
         if found:
+            self.begun = True
             self._keep(call, found[0])
         return bool(found)
 
@@ -147,7 +184,9 @@ class _Progress:
         body = None if call.body is None else fill_body(call.body, saved)
         content = fill(call.content, saved).encode() if call.content else None
         self.effect_sent = self.effect_sent or call.effect
-        return self.client.call(call.method, fill(call.path, saved), body, content, etag)
+        response = self.client.call(call.method, fill(call.path, saved), body, content, etag)
+        self.begun = self.begun or call.method != "GET"
+        return response
 
     def _on_version(self, call: Call) -> None:
         """A write on the version read right before; when that moved, read again and decide again (section 8)."""
@@ -223,6 +262,16 @@ class _Progress:
             self.saved[name] = value
 
 
+def resumable(run: Run) -> bool:
+    """Whether what an earlier try left is recognised and gone on with."""
+    return any(call.existing for call in run.calls)
+
+
+def name_of(run: Run) -> str:
+    """What a person finds its draft by."""
+    return f"the draft {run.facts.get('batch') or run.recipe}"
+
+
 def _version(entity: Mapping[str, Any]) -> str:
     """Without a version a write would go unchecked, or count as an upsert (section 0, facts 4 and 5)."""
     found = str(entity.get("@odata.etag") or "")
@@ -261,8 +310,9 @@ def _same(one: object, other: object) -> bool:
     return (one if one is not None else "") == (other if other is not None else "")
 
 
-def _is_filled(call: Call, saved: Mapping[str, Any]) -> bool:
-    return all(name in saved for name in _names(call.path))
+def _filled(calls: Sequence[Call], saved: Mapping[str, Any]) -> list[Call]:
+    """Those whose address is known: nothing was made that the others would take away."""
+    return [call for call in calls if all(name in saved for name in _names(call.path))]
 
 
 def _names(template: str) -> list[str]:

@@ -1,7 +1,8 @@
 """One write to IFS Cloud and what its answer means: made, taken as a file, refused, doubtful, or to be planned anew (6 and 8).
 
 A recipe is run once. A payment that is refused for some of its transactions is taken away and planned again with those in
-documents of their own, so that only what cannot be booked ends up held.
+documents of their own, so that only what cannot be booked ends up held. While a payment that was begun may still be there,
+its postings are not planned again: they would come into another one, and the first would stay.
 """
 
 from __future__ import annotations
@@ -10,14 +11,29 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from connector_resources.erp.contract import Accepted, Document, Outcome, PlannedSubmission, Posted, Rejected
+from connector_resources.erp.contract import (
+    Accepted,
+    CannotTell,
+    Document,
+    Outcome,
+    PlannedSubmission,
+    Posted,
+    Rejected,
+)
 from connector_resources.erp.ifs_cloud import refusals
 from connector_resources.erp.ifs_cloud.client import IfsCloudClient
 from connector_resources.erp.ifs_cloud.documents import FILE, KINDS
 from connector_resources.erp.ifs_cloud.gate import SYSTEM
 from connector_resources.erp.ifs_cloud.reading import SnapshotReader
 from connector_resources.erp.ifs_cloud.rendering import BadRecipe, Run, fill
-from connector_resources.erp.ifs_cloud.running import ChangedMeanwhile, RefusedPostings, Runner
+from connector_resources.erp.ifs_cloud.running import (
+    ChangedMeanwhile,
+    DraftLeft,
+    RefusedPostings,
+    Runner,
+    name_of,
+    resumable,
+)
 from connector_resources.erp.ifs_cloud.settings import IfsCloudSettings
 from connector_resources.errors import (
     ConfigurationError,
@@ -47,17 +63,22 @@ class Sender:
         self.alone: dict[str, str] = {}
         self._divisions = 0
 
-    def submit(self, planned: PlannedSubmission) -> Outcome:
+    def submit(self, planned: PlannedSubmission) -> Outcome | CannotTell:
         """Raises `NotSent` or `Uncertain`; everything else IFS says is an outcome."""
         run = Run.from_bytes(planned.body)
         try:
             saved = self._runner.run(run)
         except RefusedPostings as refused:
             return self._divided(planned, refused)
-        except ChangedMeanwhile as change:
+        except (ChangedMeanwhile, DraftLeft) as problem:
+            if resumable(run):
+                return CannotTell(
+                    f"{planned.summary}: {problem}. Nothing of it is booked. Look at {name_of(run)} in IFS Cloud: mend it and "
+                    "it is gone on with, or cancel it and the payment is made anew; then release its postings together."
+                )
             return Rejected(
                 "changed_meanwhile",
-                f"{planned.summary}: {change}. Nothing was overwritten.",
+                f"{planned.summary}: {problem}. Nothing was overwritten.",
                 "Look at it in IFS Cloud, then release the posting.",
             )
         except PermissionRefused as error:

@@ -27,14 +27,7 @@ from connector_resources.erp.sage300.documents import (
 )
 from connector_resources.erp.sage300.odata import envelope
 from connector_resources.erp.sage300.settings import Sage300Settings
-from connector_resources.errors import (
-    NotSent,
-    PermissionRefused,
-    Refused,
-    RemoteError,
-    TokenRefused,
-    Uncertain,
-)
+from connector_resources.errors import BrokenOff, NotSent, PermissionRefused, Refused, RemoteError, Uncertain
 
 #: seconds before a record that somebody has open is tried again (section 8).
 LOCK_WAITS_S = (5.0, 15.0, 45.0)
@@ -90,8 +83,8 @@ class Sender:
             return refusal
         try:
             left = self._clear_away(sent)
-        except TokenRefused:
-            raise
+        except NotSent as problem:
+            raise BrokenOff.by(problem, planned.summary) from problem
         except RemoteError as problem:
             raise self._uncertain(
                 planned, "it was refused, and what it left behind could not be looked at"

@@ -267,6 +267,11 @@ def test_a_datev_client_without_the_service_is_held_with_the_reason(tmp_path):
     with datev_site(tmp_path, erp_settings={"client_number": 3}) as site:
         payment = site.merchant.collected()
         site.run()
-        assert site.held()[payment.id] == "1008838"
-        assert "permission" in site.at.runtime.store.ledger.held(site.name)[0].held_reason
+        ledger = site.at.runtime.store.ledger
+        (debtor,) = ledger.held(site.name)
+        assert (debtor.posting.kind, debtor.held_code) == ("customer", "1008838")
+        assert "permission" in debtor.held_reason
+        assert [(each.subject, each.reverses) for each in ledger.waiting_on(site.name)] == [
+            (payment.id, debtor.posting.key)
+        ]
         assert site.at.erp.datacentre.books("455148-3").rows == []

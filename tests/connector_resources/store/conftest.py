@@ -12,12 +12,14 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import delete
 
 from bookkeeping.money import Money
 from bookkeeping.postings import AccountRole, Line, Party, Posting, PostingKind, Side
 from connector_resources.erp.contract import Complete, Document, Hold, PlannedSubmission
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.engine import Database
 from connector_resources.store.migration import migrate
 from connector_resources.store.schema import METADATA
@@ -78,6 +80,13 @@ def event(number: int, action: str = "confirmed", *, subject: str = "", minutes:
     }
 
 
+def delivery(*events: Any, connection: str = "acme", webhook_id: str = "WB1", **changes: Any) -> Delivery:
+    """A webhook that carries these events; `changes` are other fields."""
+    body = orjson.dumps({"events": events, "meta": {"webhook_id": webhook_id}})
+    values = {"body": body, "webhook_id": webhook_id, "event_count": len(events), "time_zone": "UTC", **changes}
+    return Delivery(connection, **values)
+
+
 def posting(number: int, **changes: Any) -> Posting:
     """A receipt of event `EV<number>` over `number` euros."""
     amount = Money(100 * number, "EUR")
@@ -136,12 +145,12 @@ class Books:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def claim(self, *requests: PlannedSubmission) -> list[int]:
-        rows = self.store.submissions.claim("acme", 1, requests, erp="visma")
+    def claim(self, *requests: PlannedSubmission, within: Any = None) -> list[int]:
+        rows = self.store.submissions.claim("acme", 1, requests, erp="visma", within=within)
         return [row.id for row in rows]
 
-    def settle(self, submission_id: int, outcome: str) -> None:
-        self.store.submissions.settle("acme", 1, [(submission_id, SETTLEMENTS[outcome])])
+    def settle(self, submission_id: int, outcome: str, *, within: Any = None) -> None:
+        self.store.submissions.settle("acme", 1, [(submission_id, SETTLEMENTS[outcome])], within=within)
 
     def posting_in(self, state: str, number: int = 1) -> str:
         """Key of a new posting in `state`, without an open submission."""
@@ -181,6 +190,7 @@ class Books:
 def make() -> SimpleNamespace:
     return SimpleNamespace(
         event=event,
+        delivery=delivery,
         posting=posting,
         planned=planned,
         day_of=day_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -199,6 +199,21 @@ class TestVouchersAndProposals:
             report = made.protocol().run(ALL)
             assert (report.settled, report.held) == (1, [])
             assert sorted(job.status for job in made.centre.dxso_jobs.values()) == [2]
+
+    @pytest.mark.parametrize(("files", "state"), [(0, "not_sent"), (1, "unknown"), (2, "unknown")])
+    def test_a_transfer_that_was_held_up_is_looked_up_once_it_holds_a_file(self, office, build, files, state):
+        """Planned anew it might list other receipts than those whose files lie in it."""
+        with office(dxso={}) as made:
+            receipts = [build.receipt(f"PM{n}", 100 + n, invoices=(f"RE-{n}",), invoice=f"RE-{n}") for n in range(2)]
+            made.store.ledger.plan("kanzlei", receipts)
+            made.fault("rate_limit", path="/files", method="POST", skip=files, headers={"Retry-After": "3600"})
+            report = made.protocol().run(ALL)
+            assert report.stopped
+            assert made.store.submissions.of_posting("kanzlei", receipts[0].key)[-1].state == state
+            made.clock.advance(timedelta(hours=1))
+            report = made.protocol().run(ALL)
+            assert (report.settled, report.stopped, report.held) == (2, "", [])
+            assert [(job.status, len(job.files)) for job in made.centre.dxso_jobs.values()] == [(2, 3)]
 
     def test_a_refused_transfer_holds_its_receipts_with_the_protocol(self, office, build):
         with office(4, dxso={}) as made:

@@ -165,9 +165,42 @@ def test_a_payment_in_which_somebody_else_entered_a_transaction_is_held(site: An
 
     site.reuse(given.with_meddling(site, "MixedPayment_Approve", enter))
     site.post(given.receipt(invoice="10:CI-10001"))
-    assert site.held() == {"PM000123": "changed_meanwhile"}
-    assert "1 rows that are not ours" in site.reasons()
+    assert site.held() == {"PM000123": "cannot_tell"}
+    (row,) = site.store.ledger.held(given.CONNECTION)
+    assert "1 rows that are not ours" in row.held_next_step
     assert site.balance("10", "1940", "EUR") == 0
+
+
+@pytest.mark.parametrize("mended", ["taken out", "cancelled"])
+def test_a_payment_that_was_changed_is_finished_once_it_is_mended_and_made_anew_once_it_is_cancelled(
+    site: Any, given: SimpleNamespace, mended: str
+) -> None:
+    """Released without either it is held again, and a receipt that comes meanwhile is paid by itself."""
+    table = site.tenant.table("MixedPayment")
+
+    def enter() -> None:
+        (head,) = table
+        body = {"Identity": "C2", "PartyType": "Customer", "CurrAmount": given.decimal("5"), "Text": "by Ada"}
+        mixed_payments.add_lump_sum(site.tenant, body, head)
+
+    site.reuse(given.with_meddling(site, "MixedPayment_Approve", enter))
+    site.post(given.receipt())
+    site.release()
+    site.post(given.receipt("PM2", 700, event="EV2"))
+    assert site.held() == {"PM000123": "cannot_tell"}
+
+    first = min(table, key=lambda head: head["MixedPaymentId"])
+    rows = site.tenant.table("MixedPaymentLumpSum")
+    if mended == "taken out":
+        rows.remove(next(row for row in rows if row["Text"] == "by Ada"))
+    else:
+        mixed_payments.cancel(site.tenant, first)
+    site.release()
+    site.post()
+
+    assert site.states() == {"posted": 2}, site.reasons()
+    assert first["Objstate"] == ("Approved" if mended == "taken out" else "Cancelled")
+    assert site.balance("10", "1940", "EUR") == 12_800
 
 
 def test_a_payment_that_somebody_approved_meanwhile_is_not_approved_again(site: Any, given: SimpleNamespace) -> None:
@@ -194,7 +227,7 @@ def test_a_version_that_moves_every_time_is_given_up(site: Any, given: SimpleNam
 
     site.reuse(given.with_meddling(site, "MixedPayment_Approve", touch, times=9))
     site.post(given.receipt(invoice="10:CI-10001"))
-    assert site.held() == {"PM000123": "changed_meanwhile"}
+    assert site.held() == {"PM000123": "cannot_tell"}
 
 
 def test_an_invoice_that_was_paid_before_our_payment_leaves_the_money_on_account(

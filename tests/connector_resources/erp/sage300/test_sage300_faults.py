@@ -159,6 +159,36 @@ def test_one_refused_entry_holds_only_its_own_posting(site: Any, given: SimpleNa
     assert documents(site) == Counter({f"PM{n:06d}": 1 for n in range(1, 10)})
 
 
+def test_what_a_refused_batch_left_is_not_forgotten_when_the_sign_on_is_refused_meanwhile(
+    site: Any, given: SimpleNamespace
+) -> None:
+    """The run stops there and then, and a receipt that comes meanwhile does not join those of the batch."""
+    site.company.switches.change({"failed_insert": "partial"})
+    site.company.add_customer("1400", "Turns inactive")
+    made = [*given.receipts(3), given.receipt("PM000666", event="EV66600", customer="1400")]
+
+    def turns(planned: Any) -> None:
+        site.company.clerk.edit_customer("1400", Status="Inactive")
+        site.break_next("error_before", RECEIPTS, method="GET", status=401)
+
+    report = site.post(*made, before=turns)
+    assert "refuses the user or the password" in report.stopped
+    (left,) = site.batches(RECEIPTS)
+    site.store.vault.write(given.CONNECTION, "sage300_password", given.PASSWORD)
+    newer = given.receipt("PM000777", event="EV77700")
+    site.post(newer)
+
+    assert (site.state(newer), set(site.held().values())) == ("posted", {"cannot_tell"})
+    assert f"Batch {left['BatchNumber']}" in site.reasons()
+    site.company.clerk.delete_batch(RECEIPTS, left["BatchNumber"])
+    site.company.clerk.edit_customer("1400", Status="Active")
+    site.release()
+    run_to_the_end(site)
+    assert site.held() == {}
+    assert set(documents(site).values()) == {1}
+    assert len(documents(site)) == 5
+
+
 def test_a_clerk_who_posts_our_batch_before_we_look_is_met(site: Any, given: SimpleNamespace) -> None:
     """The write was applied, the answer lost, and the batch posted by the time we look for it."""
     site.company.add_invoice("1200", "IN0000123", 12_500)

@@ -5,7 +5,8 @@
 The receiver runs as `connector serve` does, in a process of its own; so does the server it is measured against, which stores
 the same bytes unverified (`bare_receiver`). Both commit to the disk before they answer, each in a database of its own on the
 same disk or server. Four senders keep them busy in turns; then the receiver alone is sent batches at a steady pace, and the
-time of each counts from when it was due, so that one that had to wait for its turn is not flattered.
+time of each counts from when it was due, so that one that had to wait for its turn is not flattered. It is paced twice: alone,
+and while another process takes the events out of what was stored (`inbox_taker`), as the sensor does.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ CONNECTION = "measured"
 RECEIVER, BARE = "receiver", "unverified bytes"
 START = datetime(2026, 6, 3, 6, 0, tzinfo=UTC)
 SHARE_REASON = (
-    "Of a batch's 6.3 ms of processor time on SQLite (10.9 ms before), reading and checking the events takes 1.2, making their "
-    "rows 1.5, and 250 rows with six indexes most of the rest; the server that looks at nothing stores one row in 0.8 ms. Tried: "
-    "one statement for all rows as the driver takes it, each event looked at once. What would reach the target is to store "
-    "verified bytes alone and to take the events out of them later, in the run."
+    "Beside what both servers do, the receiver hashes a batch twice (0.1 ms of processor time), parses it to see that it is a "
+    "webhook (0.2 to 0.4) and reads the secrets (0.1 on SQLite, 0.25 on PostgreSQL). The events are taken out of it later. "
+    "Batches that come together share a transaction, two of which are under way at most. Tried on a busy machine: one at a time, "
+    "which was slower, and four, which was no faster."
 )
 PACE_REASON = (
     "At 50 batches a second the one worker has 20 ms for each; on a machine whose processors are shared it waits for its turn, "
-    "and what is late makes the next ones late."
+    "and what is late makes the next ones late. The figure is the slower of the two, alone and beside the taker."
 )
 
 
@@ -120,11 +121,23 @@ class Sender:
             return list(pool.map(one, range(len(batches))))
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Who sends to each of the two servers, and the processes of each."""
+
+    senders: dict[str, Sender] = field(default_factory=dict)
+    households: dict[str, Household] = field(default_factory=dict)
+
+    def take_events_meanwhile(self) -> None:
+        """From now on, until the servers are stopped."""
+        self.households[RECEIVER].start("taker", ["benchmarks.inbox_taker"])
+
+
 @contextlib.contextmanager
-def serving(home: Path, urls: dict[str, str | None]) -> Iterator[dict[str, Sender]]:
+def serving(home: Path, urls: dict[str, str | None]) -> Iterator[Served]:
     """Both servers, each with a database of its own."""
     with contextlib.ExitStack() as stack:
-        senders = {}
+        served = Served()
         for name, arguments, path in (
             (RECEIVER, ["connector", "serve", "--port"], f"/webhooks/gocardless/{CONNECTION}"),
             (BARE, ["benchmarks.bare_receiver"], "/bare"),
@@ -137,8 +150,8 @@ def serving(home: Path, urls: dict[str, str | None]) -> Iterator[dict[str, Sende
             with mock.patch.dict(os.environ, ours):
                 household = stack.enter_context(Household(its_home, dict(os.environ)))
             household.start(name.replace(" ", "_"), [*arguments, str(port)], f"http://127.0.0.1:{port}/health")
-            senders[name] = Sender(port, path)
-        yield senders
+            served.senders[name], served.households[name] = Sender(port, path), household
+        yield served
 
 
 def _prepare(home: Path, url: str | None) -> None:
@@ -157,19 +170,21 @@ def _prepare(home: Path, url: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Speeds of both, and the milliseconds of each batch at the steady pace, shortest first."""
+    """Speeds of both, and the milliseconds of each batch at the steady pace, shortest first: alone, and beside the taker."""
 
     results: dict[str, Result]
     waits_ms: list[float]
+    beside_taker_ms: list[float]
 
-    @property
-    def p99_ms(self) -> float:
-        return self.waits_ms[max(0, -(-len(self.waits_ms) * 99 // 100) - 1)]
+
+def p99(waits_ms: Sequence[float]) -> float:
+    return waits_ms[max(0, -(-len(waits_ms) * 99 // 100) - 1)]
 
 
 def measure(home: Path, urls: dict[str, str | None], *, size: int, rounds: int, seconds: int) -> Outcome:
     batches = Batches()
-    with serving(home, urls) as senders, ThreadPoolExecutor(max_workers=SENDERS) as pool:
+    with serving(home, urls) as served, ThreadPoolExecutor(max_workers=SENDERS) as pool:
+        senders = served.senders
         waiting: list[tuple[bytes, str]] = []
 
         def prepare(_round: int) -> None:
@@ -184,7 +199,9 @@ def measure(home: Path, urls: dict[str, str | None], *, size: int, rounds: int, 
         ]
         results = take_turns(contestants, rounds, chance=random.Random(1))
         waits = senders[RECEIVER].steadily(batches.take(PACE_PER_S * seconds), PACE_PER_S)
-    return Outcome(results, sorted(waits))
+        served.take_events_meanwhile()
+        beside = senders[RECEIVER].steadily(batches.take(PACE_PER_S * seconds), PACE_PER_S)
+    return Outcome(results, sorted(waits), sorted(beside))
 
 
 def run(quick: bool) -> Found:
@@ -194,7 +211,17 @@ def run(quick: bool) -> Found:
         f"Batches a second of {SENDERS} senders, and milliseconds at {PACE_PER_S} batches a second; one worker.",
         "python -m benchmarks --only receiver",
         machine(),
-        ["database", "unverified /s", "receiver /s", "share", "median ms", "p99 ms", "longest ms"],
+        [
+            "database",
+            "unverified /s",
+            "receiver /s",
+            "share",
+            "median ms",
+            "p99 ms",
+            "longest ms",
+            "median ms, events taken meanwhile",
+            "p99 ms, events taken meanwhile",
+        ],
     )
     verdicts: list[Verdict] = []
     with running_postgres() as server, tempfile.TemporaryDirectory(prefix="receiver-") as folder:
@@ -206,7 +233,8 @@ def run(quick: bool) -> Found:
             found = measure(Path(folder) / str(number), dict(given), size=size, rounds=rounds, seconds=seconds)
             verdicts += _add(page, database, found)
     page.notes += [
-        f"{size} batches a round, {rounds} rounds after one that is not counted; then {seconds} s at the steady pace.",
+        f"{size} batches a round, {rounds} rounds after one that is not counted; then {seconds} s at the steady pace, and as "
+        "long again while another process takes the events of all batches so far, and of those that come, into the inbox.",
         "The senders' processor time is spent on the same machine.",
     ]
     return Found([page], verdicts)
@@ -214,13 +242,16 @@ def run(quick: bool) -> Found:
 
 def _add(page: Page, database: str, found: Outcome) -> list[Verdict]:
     own, bare = found.results[RECEIVER], found.results[BARE]
-    share, middle = ratio(own, bare), found.waits_ms[len(found.waits_ms) // 2]
+    share = ratio(own, bare)
+    middle, beside = (waits[len(waits) // 2] for waits in (found.waits_ms, found.beside_taker_ms))
+    slow, slow_beside = p99(found.waits_ms), p99(found.beside_taker_ms)
     cells = [
         database, f"{bare.per_second:.1f}", f"{own.per_second:.1f}", f"{share:.2f}", f"{middle:.1f}",
-        f"{found.p99_ms:.1f}", f"{found.waits_ms[-1]:.1f}",
+        f"{slow:.1f}", f"{found.waits_ms[-1]:.1f}", f"{beside:.1f}", f"{slow_beside:.1f}",
     ]  # fmt: skip
     figures = {
-        "database": database, "share": round(share, 3), "median_ms": round(middle, 2), "p99_ms": round(found.p99_ms, 2),
+        "database": database, "share": round(share, 3), "median_ms": round(middle, 2), "p99_ms": round(slow, 2),
+        "beside_taker_median_ms": round(beside, 2), "beside_taker_p99_ms": round(slow_beside, 2),
         "receiver": figures_of(own), "bare": figures_of(bare),
     }  # fmt: skip
     page.add(cells, figures)
@@ -228,7 +259,7 @@ def _add(page: Page, database: str, found: Outcome) -> list[Verdict]:
         at_least(f"share of a server that stores unverified bytes, {database}", share, SHARE, reason=SHARE_REASON),
         at_most(
             f"p99 at {PACE_PER_S} batches a second, {database}",
-            found.p99_ms, P99_MS, unit="ms", digits=0, reason=PACE_REASON,
+            max(slow, slow_beside), P99_MS, unit="ms", digits=0, reason=PACE_REASON,
         ),
     ]  # fmt: skip
 

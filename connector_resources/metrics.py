@@ -6,6 +6,7 @@ connections, states, codes and quotas: no customer, no document, no amount and n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -19,7 +20,10 @@ from bookkeeping.postings import PostingKind
 from connector_resources.gocardless.polling import WATERMARK
 from connector_resources.proofs.proofs import TRAIL_VERIFIED
 from connector_resources.store.schema import (
+    DELIVERY_IS_UNREADABLE,
+    DELIVERY_IS_WAITING,
     ENTITIES,
+    INBOX_DELIVERIES,
     INBOX_EVENTS,
     LEASES,
     MARKS,
@@ -111,14 +115,34 @@ def _inbox(reading: Connection, now: datetime) -> Iterator[Metric]:
     oldest = GaugeMetricFamily(
         "connector_inbox_oldest_seconds", "How long the oldest of them has been waiting.", labels=["connection"]
     )
-    for row in reading.execute(
-        select(INBOX_EVENTS.c.connection, func.count().label("number"), func.min(INBOX_EVENTS.c.received_at).label("first"))
-        .where(INBOX_EVENTS.c.processed_at.is_(None)).group_by(INBOX_EVENTS.c.connection)
-    ):  # fmt: skip
-        waiting.add_metric([row.connection], row.number)
-        oldest.add_metric([row.connection], _age_s(row.first, now))
+    events, webhooks = INBOX_EVENTS.c, INBOX_DELIVERIES.c
+    undecided = (
+        select(events.connection, func.count().label("number"), func.min(events.received_at).label("first"))
+        .where(events.processed_at.is_(None)).group_by(events.connection)
+    )  # fmt: skip
+    untaken = (
+        select(webhooks.connection, func.sum(webhooks.event_count).label("number"), func.min(webhooks.received_at).label("first"))
+        .where(DELIVERY_IS_WAITING).group_by(webhooks.connection)
+    )  # fmt: skip
+    number: Counter[str] = Counter()
+    first: dict[str, datetime] = {}
+    for row in (*reading.execute(undecided), *reading.execute(untaken)):
+        number[row.connection] += int(row.number)
+        first[row.connection] = min(row.first, first.get(row.connection, row.first))
+    for connection, count in number.items():
+        waiting.add_metric([connection], count)
+        oldest.add_metric([connection], _age_s(first[connection], now))
     yield waiting
     yield oldest
+    unreadable = GaugeMetricFamily(
+        "connector_webhooks_unreadable", "Webhooks whose events could not be taken out.", labels=["connection"]
+    )
+    for row in reading.execute(
+        select(webhooks.connection, func.count().label("number"))
+        .where(DELIVERY_IS_UNREADABLE, webhooks.body != b"").group_by(webhooks.connection)
+    ):  # fmt: skip
+        unreadable.add_metric([row.connection], row.number)
+    yield unreadable
 
 
 def _marks(reading: Connection) -> Iterator[Metric]:

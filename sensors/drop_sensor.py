@@ -1,7 +1,8 @@
-"""The webhook-drop sensor: waiting inbox rows become runs of their activity days, within a second or two.
+"""The webhook-drop sensor: webhooks and waiting inbox rows become runs of their activity days, within a second or two.
 
-It waits on the inbox inside its evaluation, so a new row is seen at once. While a run of a connection is on its way no other
-is asked for; several waiting days of a connection become one run. Run keys only save work: correctness is the ledger's.
+It waits on the inbox inside its evaluation, so a webhook is seen at once, and takes its events out of it. While a run of a
+connection is on its way no other is asked for; several waiting days of a connection become one run. Run keys only save work:
+correctness is the ledger's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from sensors.running import names_on_their_way
 #: one evaluation waits at most this long for new rows: Dagster ends one after 60 s, and begins the next within 5 s of its end.
 WAIT_S = 45.0
 PAUSE_S = 0.25
+#: a look takes the events out of so many webhooks, which is a second or two; runs take all of their connection.
+MOST_DELIVERIES = 100
 #: rows that still wait this long after their run was asked for get another run (the first one failed or was cancelled).
 ASK_AGAIN_S = 600.0
 #: waiting days that lie apart by no more than this become one run.
@@ -89,6 +92,7 @@ def wait_for_work(
     """The ranges to run now, waiting up to `WAIT_S` until there is one. `busy` names connections that a run works on."""
     deadline = waits.monotonic() + WAIT_S
     while True:
+        store.deliveries.take(most=MOST_DELIVERIES)
         seen = store.inbox.highest_seq()
         due = [i for i in join_days(_postable(store, connections, waits.clock())) if asked.is_due(i, waits.clock())]
         if due:

@@ -1,14 +1,16 @@
-"""The webhook receiver: verifies the raw bytes, stores them with their events, answers. Nothing else happens here.
+"""The webhook receiver: verifies the raw bytes, stores them, answers. Nothing else happens here.
 
-A batch is durable before the 2xx. Whatever cannot be stored is answered so that the sender tries again. No detail of a
+A batch is durable before the 2xx, as the bytes it came in; its events are taken out of them by whoever needs them next, first
+of all the sensor that waits for them. Whatever cannot be stored is answered so that the sender tries again. No detail of a
 refusal is told to the sender; the log names the connection and the reason.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,9 +24,11 @@ from bookkeeping.settings import activity_day
 from connector_resources.connections.model import API_BASE, Connection
 from connector_resources.erp.registry import erp_kind
 from connector_resources.errors import ConnectorError, WebhookRefused
-from connector_resources.gocardless.webhook import parse_webhook, verify_signature
+from connector_resources.gocardless.webhook import open_envelope, organisation_of, verify_signature
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.marks import ERP_NOTIFIED
 from connector_resources.store.store import Store
+from sensors.group_commit import GroupCommit
 
 #: 250 events of GoCardless are far below this.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -51,25 +55,48 @@ def create_receiver(store: Store, connections: Mapping[str, Connection]) -> Star
     return application
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A webhook as it came; without a connection it is a partner app's, shared by several."""
+
+    connection: Connection | None
+    raw: bytes
+    signature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The webhook secrets of each connection, read once for all arrivals that are looked at together."""
+
+    read: Callable[[Connection, Sequence[str]], list[str]]
+    _known: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, connection: Connection) -> list[str]:
+        if connection.name not in self._known:
+            self._known[connection.name] = self.read(connection, connection.gocardless.webhook_secrets)
+        return self._known[connection.name]
+
+
 class _Receiver:
     def __init__(self, store: Store, connections: Mapping[str, Connection]) -> None:
         self._store = store
         self._connections = connections
+        self._kept = GroupCommit(self._keep)
 
     async def gocardless(self, request: Request) -> Response:
         """A GoCardless webhook for one connection."""
         connection = self._known(request.path_params["connection"])
         _check_environment(request, connection)
         raw = await _body(request, connection.name)
-        new = await run_in_threadpool(self._store_gocardless, connection, raw, request.headers.get("webhook-signature"))
-        log.info("webhook stored", connection=connection.name, new_events=new)
+        await self._kept.add(_Arrival(connection, raw, request.headers.get("webhook-signature")))
+        log.info("webhook stored", connection=connection.name, bytes=len(raw))
         return Response(status_code=204)
 
     async def gocardless_app(self, request: Request) -> Response:
         """A partner app's shared webhook: each event goes to the connection of its organisation."""
         raw = await _body(request, "")
-        new = await run_in_threadpool(self._store_shared, raw, request.headers.get("webhook-signature"))
-        log.info("shared webhook stored", new_events=new)
+        await self._kept.add(_Arrival(None, raw, request.headers.get("webhook-signature")))
+        log.info("shared webhook stored", bytes=len(raw))
         return Response(status_code=204)
 
     async def erp(self, request: Request) -> Response:
@@ -89,55 +116,66 @@ class _Receiver:
             raise WebhookRefused(f"a webhook came for the unknown connection {name[:60]!r}", status=404)
         return connection
 
-    def _store_gocardless(self, connection: Connection, raw: bytes, signature: str | None) -> int:
-        if not verify_signature(raw, signature, self._secrets(connection, connection.gocardless.webhook_secrets)):
+    def _keep(self, arrivals: Sequence[_Arrival]) -> list[Exception | None]:
+        """Store those that are signed, in one transaction; why each of the others is not stored.
+
+        Raises `StoreError` when none could be stored.
+        """
+        refused: list[Exception | None] = []
+        verified: list[Delivery] = []
+        secrets = _Secrets(self._secrets)
+        for each in arrivals:
+            try:
+                verified += self._verified(each, secrets)
+                refused.append(None)
+            except (ConnectorError, SQLAlchemyError) as error:
+                refused.append(error)
+        try:
+            self._store.deliveries.keep(verified)
+        except (ConnectorError, SQLAlchemyError) as error:
+            return [why or error for why in refused]
+        return refused
+
+    def _verified(self, arrival: _Arrival, secrets: _Secrets) -> list[Delivery]:
+        connection = arrival.connection
+        if connection is None:
+            return self._shared(arrival, secrets)
+        if not verify_signature(arrival.raw, arrival.signature, secrets.of(connection)):
             raise WebhookRefused(
                 "the signature does not fit the body and any active secret",
                 status=connection.webhook.invalid_signature_status,
                 connection=connection.name,
                 next_step="compare the secret of the endpoint in the GoCardless dashboard with the vault's",
             )
-        webhook = parse_webhook(raw)
-        if webhook.malformed:
-            log.warning("entries that are no events", connection=connection.name, entries=len(webhook.malformed))
-        return self._store.inbox.drop_webhook(
-            connection.name,
-            body=raw,
-            webhook_id=webhook.webhook_id,
-            events=webhook.events,
-            day_of=day_of(connection),
-        )
+        webhook_id, entries = open_envelope(arrival.raw)
+        return [Delivery(connection.name, arrival.raw, webhook_id, len(entries), connection.books.time_zone)]
 
-    def _store_shared(self, raw: bytes, signature: str | None) -> int:
+    def _shared(self, arrival: _Arrival, secrets: _Secrets) -> list[Delivery]:
         signed_by = [
             c
             for c in self._connections.values()
             if c.gocardless.partner_app
             and c.gocardless.organisation
-            and verify_signature(raw, signature, self._secrets(c, c.gocardless.webhook_secrets))
+            and verify_signature(arrival.raw, arrival.signature, secrets.of(c))
         ]
         if not signed_by:
             raise WebhookRefused("no connection of a partner app has a secret that fits the body", status=401)
-        webhook = parse_webhook(raw)
-        stored = 0
-        for connection in signed_by:
-            events = [event for event in webhook.events if _organisation(event) == connection.gocardless.organisation]
-            if events:
-                stored += self._store.inbox.drop_webhook(
-                    connection.name, body=raw, webhook_id=webhook.webhook_id, events=events, day_of=day_of(connection)
-                )
-        strangers = {_organisation(e) for e in webhook.events} - {c.gocardless.organisation for c in signed_by}
-        if strangers:
+        webhook_id, entries = open_envelope(arrival.raw)
+        named = Counter(map(organisation_of, entries))
+        if strangers := named.keys() - {c.gocardless.organisation for c in signed_by}:
             log.warning("events of organisations without a connection", organisations=sorted(strangers))
-        return stored
+        return [
+            Delivery(c.name, arrival.raw, webhook_id, named[whose], c.books.time_zone, whose)
+            for c in signed_by
+            if (whose := str(c.gocardless.organisation)) in named
+        ]
 
     def _secrets(self, connection: Connection, names: Sequence[str]) -> list[str]:
         """The values of those secrets that the vault holds; the log names the others."""
-        vault = self._store.vault
-        missing = [name for name in names if not vault.has(connection.name, name)]
-        if missing:
+        held = self._store.vault.read_held(connection.name, names)
+        if missing := [name for name in names if name not in held]:
             log.warning("webhook secrets are missing in the vault", connection=connection.name, names=missing)
-        return [vault.read(connection.name, name) for name in names if name not in missing]
+        return list(held.values())
 
     def _notice_erp(self, connection: Connection, raw: bytes, headers: Mapping[str, str]) -> int:
         notice = erp_kind(connection.erp.kind).notification
@@ -159,10 +197,6 @@ def day_of(connection: Connection) -> Callable[[datetime], date]:
     """The activity day of a moment, in the connection's time zone."""
     settings = connection.book_settings
     return lambda moment: activity_day(moment, settings)
-
-
-def _organisation(event: Mapping[str, Any]) -> str:
-    return str((event.get("links") or {}).get("organisation") or "")
 
 
 def _check_environment(request: Request, connection: Connection) -> None:

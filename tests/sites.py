@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from bookkeeping.postings import Side
-from bookkeeping.settings import activity_day
 from connector_resources.gocardless.polling import EventPoll, PollResult
 from connector_resources.posting.protocol import PostingReport
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.inbox import Inbox
 from sandbox.datev.app import DatevApp
 from sandbox.datev.books import Books
@@ -127,16 +127,11 @@ class Site:
             bodies = [event.body for event in world.events.ordered]
         return [body for body in bodies if not subjects or set(subjects) & set(body["links"].values())]
 
-    def deliver(self, *events: dict[str, Any]) -> int:
-        """A webhook that carries these events, its signature already checked; how many were new."""
-        books = self.at.connection.book_settings
-        return self.inbox.drop_webhook(
-            self.name,
-            body=orjson.dumps({"events": events}),
-            webhook_id=f"WB{next(_WEBHOOKS):04d}",
-            events=events,
-            day_of=lambda moment: activity_day(moment, books),
-        )
+    def deliver(self, *events: dict[str, Any]) -> None:
+        """A webhook that carries these events, its signature already checked, as the receiver stores it."""
+        body, time_zone = orjson.dumps({"events": events}), self.at.connection.books.time_zone
+        webhook = Delivery(self.name, body, f"WB{next(_WEBHOOKS):04d}", len(events), time_zone)
+        self.at.runtime.store.deliveries.keep([webhook])
 
     def break_next(self, kind: str, path: str, *, method: str = "POST|PUT", **details: Any) -> None:
         """Queue a fault for the ERP's next request to `path`."""
@@ -166,6 +161,7 @@ class Site:
 
     def waiting(self) -> list[str]:
         """Actions of the events that nobody has decided yet."""
+        self.at.runtime.store.deliveries.take()
         return [event.action for event in self.inbox.new_events(self.name, date.min, date.max)]
 
     def clearing(self, currency: str = "EUR") -> int:

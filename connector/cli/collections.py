@@ -25,6 +25,7 @@ def list_collections(connection: str, as_json: bool) -> None:
     """Show the collections of CONNECTION, its mandate set-ups, and every open invoice that is not collected."""
     with runtime() as opened:
         item = _collecting(opened.connection(connection))
+        opened.store.deliveries.take(connection)
         shown = overview(opened.store, item, opened.clock())
     if as_json:
         show_json(_as_json(shown))

@@ -35,6 +35,7 @@ def report(connection: str, name: str, payout: str | None, month: str | None, as
         raise click.UsageError("name one payout after the word payout, and none after any other report")
     with runtime() as opened:
         item = opened.connection(connection)
+        opened.store.deliveries.take(connection)
         written = list(_written(opened, item, name, payout, month))
     if as_json:
         shown = [_as_json(each) for each in written]

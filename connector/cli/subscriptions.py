@@ -25,6 +25,7 @@ def list_subscriptions(connection: str, as_json: bool) -> None:
     """Show the subscriptions of CONNECTION, and every recurring charge that is not followed."""
     with runtime() as opened:
         item = _subscribing(opened.connection(connection))
+        opened.store.deliveries.take(connection)
         shown = overview(opened.store, item, opened.clock())
     if as_json:
         show_json(_as_json(shown))

@@ -15,6 +15,7 @@ from connector_resources.tracing import Trace, trace_id
 def trace(identifier: str, connection: str | None, as_json: bool) -> None:
     """Follow IDENTIFIER: a GoCardless id (PM…, PO…, RF…, MD…, EV…), a posting key, or an ERP document number."""
     with runtime() as opened:
+        opened.store.deliveries.take(connection)
         names = [opened.connection(connection).name] if connection else [c.name for c in opened.connections]
         traces = [found for name in names if (found := trace_id(opened.store, name, identifier)).anything]
     if not traces:
@@ -35,7 +36,7 @@ def _show(found: Trace) -> None:
     )
     show_table(
         "Postings",
-        ["posting", "amount", "state", "document", "held because"],
+        ["posting", "amount", "state", "document", "why not posted"],
         [[p.key, p.amount, p.state, ", ".join(p.documents), p.held_reason] for p in found.postings],
     )
     show_table(

@@ -111,17 +111,18 @@ ON_ITS_WAY = (
 
 def waiting_events(runtime: Runtime) -> int:
     """Events of days from the cut-over on that no run has taken."""
+    runtime.store.deliveries.take()
     cut_over = {connection.name: connection.books.cut_over for connection in runtime.connections}
     return sum(w.count for w in runtime.store.inbox.waiting() if w.activity_day >= cut_over[w.connection])
 
 
 def unfinished_postings(store: Store, runtime: Runtime) -> int:
-    return sum(
-        row.count
-        for connection in runtime.connections
-        for row in store.ledger.counts(connection.name)
-        if row.state in ("pending", "claimed")
+    """Those that runs will bring on: what waits for a held posting waits for a person."""
+    names = [connection.name for connection in runtime.connections]
+    unfinished = sum(
+        row.count for name in names for row in store.ledger.counts(name) if row.state in ("pending", "claimed")
     )
+    return unfinished - sum(waiting.waits_for_a_person for name in names for waiting in store.ledger.waiting_on(name))
 
 
 def ledgers_to_look_at(runtime: Runtime, since: datetime) -> list[str]:

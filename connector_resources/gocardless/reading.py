@@ -82,9 +82,13 @@ class Reader:
     # --- one method per source asset -------------------------------------------------------------------------------
 
     def events(self, scope: Scope) -> ReadReport:
-        """A full read lists the days' events again and stores the resources they name; else it counts what is new."""
+        """A full read lists the days' events again and stores the resources they name; else it counts what is new.
+
+        Before that, webhooks that came until now are taken apart.
+        """
         report = ReadReport("events")
         before = self._client.calls
+        self._store.deliveries.take(self._name, again=True)
         if not scope.only_new:
             start, end = self._window(scope.first_day, scope.last_day)
             for resource_type, include in READ_TYPES.items():

@@ -21,6 +21,8 @@ from connector_resources.transport.answers import is_bounded
 MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
 #: events of other centuries are no events, and days near the ends of the calendar cannot be told in every time zone.
 YEARS = range(2000, 2200)
+#: GoCardless's ids have 14 characters; an index of PostgreSQL takes none of some thousands.
+MAX_WORD = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,11 @@ def verify_signature(raw: bytes, header: str | None, secrets: Sequence[str]) -> 
     return fits
 
 
-def parse_webhook(raw: bytes) -> Webhook:
-    """The events of a body whose signature was verified. Raises `WebhookRefused`: 413 too large, 400 not a webhook."""
+def open_envelope(raw: bytes) -> tuple[str | None, list[Any]]:
+    """The webhook id and the entries of a body whose signature was verified, none of them looked at.
+
+    Raises `WebhookRefused`: 413 too large, 400 not a webhook.
+    """
     if len(raw) > MAX_WEBHOOK_BYTES:
         raise WebhookRefused(f"The webhook is larger than {MAX_WEBHOOK_BYTES} bytes.", status=413)
     try:
@@ -58,11 +63,23 @@ def parse_webhook(raw: bytes) -> Webhook:
         raise WebhookRefused("The webhook is not a JSON object with a list of events.", status=400)
     meta = body.get("meta")
     webhook_id = meta.get("webhook_id") if isinstance(meta, dict) else None
+    return (webhook_id if _is_word(webhook_id) else None), body["events"]
+
+
+def parse_webhook(raw: bytes) -> Webhook:
+    """The events of a body whose signature was verified. Raises `WebhookRefused`: 413 too large, 400 not a webhook."""
+    webhook_id, entries = open_envelope(raw)
     events: list[dict[str, Any]] = []
     malformed: list[Any] = []
-    for entry in body["events"]:
+    for entry in entries:
         (events if _is_event(entry) else malformed).append(entry)
-    return Webhook(webhook_id if _is_word(webhook_id) else None, events, tuple(malformed))
+    return Webhook(webhook_id, events, tuple(malformed))
+
+
+def organisation_of(entry: Any) -> str:
+    """The organisation that an entry names, which tells whose it is in a webhook of a partner app; empty without one."""
+    links = entry.get("links") if isinstance(entry, dict) else None
+    return str(links.get("organisation") or "") if isinstance(links, dict) else ""
 
 
 def _is_event(entry: Any) -> bool:
@@ -82,8 +99,8 @@ def _is_event(entry: Any) -> bool:
 
 
 def _is_word(text: Any) -> bool:
-    """Whether it is text that every database keeps: PostgreSQL refuses the character NUL."""
-    return isinstance(text, str) and "\0" not in text
+    """Whether it is text that every database keeps and finds: PostgreSQL refuses the character NUL."""
+    return isinstance(text, str) and len(text) <= MAX_WORD and "\0" not in text
 
 
 def _is_moment(text: Any) -> bool:

@@ -16,6 +16,7 @@ from connector_resources.posting.planning import DECIDED_TYPES, SLICE, Scope, da
 from connector_resources.proofs.clearing import clearing_findings
 from connector_resources.proofs.findings import Findings
 from connector_resources.runtime import Runtime
+from connector_resources.store.deliveries import UNREADABLE_STEP
 from connector_resources.store.ledger_reading import LedgerRow
 from connector_resources.store.trail import Anchor
 
@@ -56,7 +57,7 @@ def balanced_postings(runtime: Runtime, connection: Connection, scope: Scope) ->
 
 
 def nothing_missed(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
-    """No event of the days that concerns the books is without a decision."""
+    """No event of the days that concerns the books is without a decision, and no webhook of any day cannot be read."""
     findings = Findings("events", severe=False)
     findings.checked = runtime.store.inbox.count(connection.name, scope.first_day, scope.last_day).total
     for event in runtime.store.inbox.new_events(connection.name, scope.first_day, scope.last_day, limit=SLICE):
@@ -66,16 +67,26 @@ def nothing_missed(runtime: Runtime, connection: Connection, scope: Scope) -> Fi
                 f"{event.resource_type}.{event.action} of {event.subject} is not decided yet.",
                 "A later run decides it; materialise this day again to do it now.",
             )
+    for delivery in runtime.store.deliveries.unreadable(connection.name):
+        findings.add(
+            delivery.webhook_id or f"delivery {delivery.id}",
+            f"Webhook {delivery.described} could not be taken apart.",
+            UNREADABLE_STEP,
+        )
     return findings
 
 
 def nothing_unposted(runtime: Runtime, connection: Connection, scope: Scope) -> Findings:
     """No posting of the days is left without an ERP document. What only waits for GoCardless has its own assets."""
     findings = Findings("postings", severe=False)
-    for row in runtime.store.ledger.of_day(connection.name, scope.first_day, scope.last_day):
+    ledger = runtime.store.ledger
+    waiting = {each.posting_key: each for each in ledger.waiting_on(connection.name)}
+    for row in ledger.of_day(connection.name, scope.first_day, scope.last_day):
         findings.checked += 1
         if row.state == "held":
             findings.add(row.posting.key, row.held_reason or "held", row.held_next_step or "")
+        elif on := waiting.get(row.posting.key):
+            findings.add(row.posting.key, on.reason, on.next_step)
         elif row.state not in (*SETTLED, "withdrawn") and row.posting.kind not in GOCARDLESS_KINDS:
             findings.add(
                 row.posting.key, f"{row.posting.kind} {row.posting.subject} is {row.state}.", "Run this day again."

@@ -33,7 +33,7 @@ from connector_resources.store.schema import (
     SUBMISSION_POSTINGS,
     SUBMISSIONS,
 )
-from connector_resources.store.states import PostingState
+from connector_resources.store.states import DeliveryState, PostingState
 from connector_resources.store.trail import Trail, TrailEntry
 
 FORGOTTEN = "[forgotten]"
@@ -98,7 +98,8 @@ class Erasure:
     def prune(self, connection: str, before: datetime) -> int:
         """Empty the raw bodies of webhooks received before; returns how many. Their hashes and their events stay.
 
-        GoCardless and the receiver never need them again: they are kept to look into a dispute about what was received.
+        GoCardless and the receiver never need them again: they are kept to look into a dispute about what was received. A body
+        whose events nobody has taken yet is left; one that could not be taken apart is emptied like the others.
         """
         with self._database.write() as transaction:
             if self._database.is_sqlite:
@@ -108,6 +109,7 @@ class Erasure:
                 INBOX_DELIVERIES.c.connection == connection,
                 INBOX_DELIVERIES.c.received_at < before,
                 INBOX_DELIVERIES.c.body != b"",
+                INBOX_DELIVERIES.c.state != DeliveryState.WAITING.value,
             )
             count = transaction.execute(old.values(body=b"")).rowcount
             if count:

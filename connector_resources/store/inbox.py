@@ -1,12 +1,11 @@
 """The inbox: every event GoCardless told us of, by webhook or by poll, once per event id, processed or not.
 
-Dropping is durable when it returns: only then may a webhook be answered with 2xx. Nothing is interpreted here but what
-the columns need; deciding is the planner's work.
+Events of webhooks are here as soon as somebody has taken them out of their deliveries (`deliveries`). Nothing is interpreted
+here but what the columns need; deciding is the planner's work.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, select, text, update
 
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent
-from connector_resources.store.schema import INBOX_DELIVERIES, INBOX_EVENTS
+from connector_resources.store.schema import DELIVERY_IS_WAITING, INBOX_DELIVERIES, INBOX_EVENTS
 from connector_resources.store.trail import Trail, TrailEntry
 
 DayOf = Callable[[datetime], date]
@@ -47,6 +46,10 @@ _STORY = (
     .where(_events.connection == bindparam("wanted_connection"))
     .where(_events.subject.in_(bindparam("wanted_subjects", expanding=True)))
     .order_by(_events.created_at, _events.event_id)
+)
+_ANYTHING_NEW = select(
+    exists(select(_events.seq).where(_events.seq > bindparam("after_seq")))
+    | exists(select(INBOX_DELIVERIES.c.id).where(DELIVERY_IS_WAITING))
 )
 _MARK_PROCESSED = (
     update(INBOX_EVENTS)
@@ -109,41 +112,14 @@ class Inbox:
 
     # --- dropping --------------------------------------------------------------------------------------------------
 
-    def drop_webhook(
-        self,
-        connection: str,
-        *,
-        body: bytes,
-        webhook_id: str | None,
-        events: Sequence[dict[str, Any]],
-        day_of: DayOf,
-    ) -> int:
-        """Store one verified delivery with its raw bytes and its events; returns how many events were new.
-
-        One transaction, on disk when this returns. Events already known are left as they are; the delivery is kept
-        anyway.
-        """
-        digest = hashlib.sha256(body).hexdigest()
-        with self._dropping(connection) as transaction:
-            delivery = insert(INBOX_DELIVERIES).values(
-                connection=connection,
-                webhook_id=webhook_id,
-                received_at=self._database.now(),
-                sha256=digest,
-                body=body,
-                event_count=len(events),
-            )
-            delivery_id = transaction.execute(delivery.returning(INBOX_DELIVERIES.c.id)).scalar_one()
-            new = self._insert(transaction, connection, events, day_of, delivery_id)
-            payload = {"sha256": digest, "events": len(events), "new_event_ids": sorted(new)}
-            entry = TrailEntry("webhook_received", webhook_id or "", payload)
-            self._trail.append(connection, [entry], within=transaction)
-        return len(new)
-
     def drop_polled(self, connection: str, events: Sequence[dict[str, Any]], *, day_of: DayOf) -> int:
-        """Store events read from the API; returns how many were new. Nothing is recorded when none was."""
-        with self._dropping(connection) as transaction:
-            new = self._insert(transaction, connection, events, day_of, None)
+        """Store events read from the API; returns how many were new. Nothing is recorded when none was.
+
+        Events already known are left as they are.
+        """
+        rows = event_rows(connection, events, day_of=day_of, received_at=self._database.now())
+        with dropping(self._database, self._trail, connection) as transaction:
+            new = insert_absent(transaction, INBOX_EVENTS, rows, returning="event_id")
             if new:
                 payload = {"events": len(events), "new_event_ids": sorted(new)}
                 self._trail.append(connection, [TrailEntry("events_polled", "", payload)], within=transaction)
@@ -206,10 +182,13 @@ class Inbox:
             return _highest_seq(reading)
 
     def wait_for_new(self, after_seq: int, timeout_s: float) -> bool:
-        """Return True as soon as an event row later than `after_seq` exists, False after `timeout_s`."""
+        """Return True as soon as an event row later than `after_seq`, or a delivery not taken yet, exists.
+
+        False after `timeout_s`.
+        """
         waited_s = 0.0
         with self._database.read() as reading:
-            while _highest_seq(reading) <= after_seq:
+            while not reading.scalar(_ANYTHING_NEW, {"after_seq": after_seq}):
                 # The next look must see a new snapshot, and PostgreSQL must not be kept in an idle transaction.
                 reading.rollback()
                 if waited_s >= timeout_s:
@@ -335,43 +314,46 @@ class Inbox:
         with self._database.read() as reading:
             return reading.execute(wanted).scalar_one()
 
-    @contextmanager
-    def _dropping(self, connection: str) -> Iterator[Connection]:
-        with self._database.write() as transaction:
-            self._trail.lock(connection, within=transaction)
-            if not self._database.is_sqlite:
-                transaction.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SEQ_LOCK})
-            yield transaction
 
-    def _insert(
-        self,
-        transaction: Connection,
-        connection: str,
-        events: Sequence[dict[str, Any]],
-        day_of: DayOf,
-        delivery_id: int | None,
-    ) -> set[str]:
-        from bookkeeping.occurrences import subject_of
+@contextmanager
+def dropping(database: Database, trail: Trail, connection: str) -> Iterator[Connection]:
+    """A write transaction in which event rows of `connection` may be added."""
+    with database.write() as transaction:
+        trail.lock(connection, within=transaction)
+        if not database.is_sqlite:
+            transaction.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SEQ_LOCK})
+        yield transaction
 
-        received_at = self._database.now()
-        rows = []
-        for event in {event["id"]: event for event in events}.values():
-            created_at = datetime.fromisoformat(event["created_at"])
-            rows.append(
-                {
-                    "connection": connection,
-                    "event_id": event["id"],
-                    "delivery_id": delivery_id,
-                    "subject": subject_of(event["resource_type"], event["action"], _links(event)),
-                    "resource_type": event["resource_type"],
-                    "action": event["action"],
-                    "created_at": created_at,
-                    "activity_day": day_of(created_at),
-                    "received_at": received_at,
-                    "body": dump_json(event),
-                }
-            )
-        return insert_absent(transaction, INBOX_EVENTS, rows, returning="event_id")
+
+def event_rows(
+    connection: str,
+    events: Sequence[dict[str, Any]],
+    *,
+    day_of: DayOf,
+    received_at: datetime,
+    delivery_id: int | None = None,
+) -> list[dict[str, Any]]:
+    """The inbox's rows of these events, one for each id. `delivery_id` names the webhook that brought them, if one did."""
+    from bookkeeping.occurrences import subject_of
+
+    rows = []
+    for event in {event["id"]: event for event in events}.values():
+        created_at = datetime.fromisoformat(event["created_at"])
+        rows.append(
+            {
+                "connection": connection,
+                "event_id": event["id"],
+                "delivery_id": delivery_id,
+                "subject": subject_of(event["resource_type"], event["action"], _links(event)),
+                "resource_type": event["resource_type"],
+                "action": event["action"],
+                "created_at": created_at,
+                "activity_day": day_of(created_at),
+                "received_at": received_at,
+                "body": dump_json(event),
+            }
+        )
+    return rows
 
 
 def _links(event: dict[str, Any]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from bookkeeping.eligibility import AttemptState
 from connector_resources.store.columns import SERIAL, TEXT, UtcText
-from connector_resources.store.states import OPEN, UNFINISHED, PostingState, SubmissionState
+from connector_resources.store.states import OPEN, UNFINISHED, UNTAKEN, DeliveryState, PostingState, SubmissionState
 
 METADATA = MetaData()
 
@@ -46,6 +46,7 @@ def quoted(states: tuple[StrEnum, ...] | type[StrEnum]) -> str:
 _UNFINISHED = f"state IN ({quoted(UNFINISHED)})"
 _HELD = f"state IN ({quoted((PostingState.HELD,))})"
 _OPEN = f"state IN ({quoted(OPEN)})"
+_UNTAKEN = f"state IN ({quoted(UNTAKEN)})"
 _KEEPS = "keeps"
 
 
@@ -63,8 +64,13 @@ INBOX_DELIVERIES = Table(
     Column("sha256", TEXT, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("event_count", Integer, nullable=False),
+    Column("time_zone", TEXT, nullable=False, server_default="UTC"),
+    Column("organisation", TEXT),
+    Column("state", TEXT, nullable=False, server_default=DeliveryState.TAKEN.value),
+    Column("problem", TEXT),
     PrimaryKeyConstraint("id", name="pk_inbox_deliveries"),
     Index("ix_inbox_deliveries_webhook", "connection", "webhook_id"),
+    partial_index("ix_inbox_deliveries_untaken", "connection", "state", "id", where=_UNTAKEN),
 )
 
 INBOX_EVENTS = Table(
@@ -257,6 +263,9 @@ def _is_one_of(column: Column[str], states: tuple[StrEnum, ...]) -> ColumnElemen
 
 
 #: Conditions that use the partial indexes.
+DELIVERY_IS_UNTAKEN = _is_one_of(INBOX_DELIVERIES.c.state, UNTAKEN)
+DELIVERY_IS_WAITING = DELIVERY_IS_UNTAKEN & (INBOX_DELIVERIES.c.state == DeliveryState.WAITING.value)
+DELIVERY_IS_UNREADABLE = DELIVERY_IS_UNTAKEN & (INBOX_DELIVERIES.c.state == DeliveryState.UNREADABLE.value)
 POSTING_IS_UNFINISHED = _is_one_of(POSTINGS.c.state, UNFINISHED)
 POSTING_IS_HELD = _is_one_of(POSTINGS.c.state, (PostingState.HELD,))
 SUBMISSION_IS_OPEN = _is_one_of(SUBMISSIONS.c.state, OPEN)

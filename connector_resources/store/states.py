@@ -1,8 +1,19 @@
-"""The two state machines of posting, as data: which move is legal from which state (DESIGN section 5)."""
+"""The two state machines of posting, as data: which move is legal from which state (DESIGN section 5).
+
+And the states of a delivery.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    """Of a webhook that was stored: its events are still in its bytes, are in the inbox, or cannot be told from its bytes."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    UNREADABLE = "unreadable"
 
 
 class PostingState(StrEnum):
@@ -52,6 +63,9 @@ SUBMISSION_SOURCES: dict[SubmissionState, frozenset[SubmissionState]] = {
 #: Postings that still have work to do, and those whose document exists.
 UNFINISHED = (PostingState.PENDING, PostingState.CLAIMED)
 SETTLED = (PostingState.POSTED, PostingState.DELIVERED)
+
+#: Deliveries whose events are not in the inbox.
+UNTAKEN = (DeliveryState.WAITING, DeliveryState.UNREADABLE)
 
 #: Submissions whose end is not recorded.
 OPEN = (SubmissionState.CLAIMED, SubmissionState.UNKNOWN, SubmissionState.ACCEPTED)

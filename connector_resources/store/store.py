@@ -14,6 +14,7 @@ from connector_resources.store.collections import Collections
 from connector_resources.store.customer_agreements import CustomerAgreements
 from connector_resources.store.customers import CustomerLinks
 from connector_resources.store.decisions import Decisions
+from connector_resources.store.deliveries import Deliveries
 from connector_resources.store.engine import Database
 from connector_resources.store.entities import Entities
 from connector_resources.store.erasure import Erasure
@@ -42,6 +43,7 @@ class Store:
     def __init__(self, database: Database, vault_key: VaultKey | None) -> None:
         self.database = database
         self.trail = Trail(database)
+        self.deliveries = Deliveries(database, self.trail)
         self.inbox = Inbox(database, self.trail)
         self.entities = Entities(database, self.trail)
         self.decisions = Decisions(database, self.trail)

@@ -6,6 +6,7 @@ value.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,10 @@ _credentials = CREDENTIALS.c
 
 _SEALED = select(_credentials.key_id, _credentials.nonce, _credentials.sealed).where(
     _credentials.connection == bindparam("wanted_connection"), _credentials.name == bindparam("wanted_name")
+)
+_SEALED_OF_MANY = select(_credentials.name, _credentials.key_id, _credentials.nonce, _credentials.sealed).where(
+    _credentials.connection == bindparam("wanted_connection"),
+    _credentials.name.in_(bindparam("wanted_names", expanding=True)),
 )
 _INFO = select(_credentials.connection, _credentials.name, _credentials.updated_at, _credentials.key_id).order_by(
     _credentials.connection, _credentials.name
@@ -77,6 +82,16 @@ class Vault:
                 next_step=f"`connector credentials set {connection} {name}`",
             )
         return self._open(self._required_key(), connection, name, row.key_id, row.nonce, row.sealed).decode()
+
+    def read_held(self, connection: str, names: Collection[str]) -> dict[str, str]:
+        """The values of those `names` that the vault holds. Raises `VaultKeyError` when the key does not open one."""
+        told = {"wanted_connection": connection, "wanted_names": list(names)}
+        with self._database.read() as reading:
+            rows = reading.execute(_SEALED_OF_MANY, told).all()
+        return {
+            row.name: self._open(self._required_key(), connection, row.name, row.key_id, row.nonce, row.sealed).decode()
+            for row in rows
+        }
 
     def has(self, connection: str, name: str) -> bool:
         with self._database.read() as reading:

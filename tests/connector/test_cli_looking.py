@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 
 from connector.cli import COMMANDS
 from connector_resources.reports.catalogue import REPORTS
+from connector_resources.store.deliveries import Delivery
 from tests.evenings import DAY
 
 DAYS = (DAY, DAY)
@@ -55,6 +56,18 @@ def test_credentials_lists_names_and_never_values(ran: Any) -> None:
     for text in (ran.ok("credentials", "list"), ran.ok("credentials", "list", "nordic", "--json")):
         assert "sandbox-secret" not in text
         assert "sandbox_read_write" not in text
+
+
+def test_status_names_a_webhook_that_cannot_be_taken_apart(ran: Any) -> None:
+    store = ran.installation.runtime.store
+    store.deliveries.keep([Delivery("nordic", b'{"events": []}', "WBbroken", 0, "Mars/Olympus")])
+
+    assert "webhook WBbroken (delivery " in ran.ok("status", "nordic")
+    assert len(ran.json("status", "nordic")[0]["unreadable_webhooks"]) == 1
+    with store.begin() as transaction:
+        transaction.exec_driver_sql("UPDATE inbox_deliveries SET time_zone = 'Europe/Oslo'")
+    store.deliveries.take(again=True)
+    assert ran.json("status", "nordic")[0]["unreadable_webhooks"] == []
 
 
 def test_ping_checks_both_sides(ran: Any) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 from sqlalchemy import select, update
 
 from connector_assets.factory import connection_definitions
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.schema import INBOX_DELIVERIES
 from sensors.schedules import nightly_sweep
 from tests.evenings import DAY
@@ -26,7 +27,7 @@ def received(house: House, *ages_days: float) -> None:
     for number, age in enumerate(ages_days):
         webhook = f"WB{number}"
         body = BODY + b" " * number
-        store.inbox.drop_webhook(name, body=body, webhook_id=webhook, events=[], day_of=lambda moment: moment.date())
+        store.deliveries.keep([Delivery(name, body, webhook, 0, "UTC")])
         of_that_age = update(INBOX_DELIVERIES).where(INBOX_DELIVERIES.c.webhook_id == webhook)
         with store.begin() as transaction:
             transaction.execute(of_that_age.values(received_at=now - timedelta(days=age)))

@@ -120,7 +120,8 @@ class InProcess:
         return bytes(line.written)
 
     def new_rows(self) -> list[bytes]:
-        """The bodies stored since the last look, in the order in which they were stored."""
+        """The bodies stored since the last look, in the order in which they were stored; their events are taken as well."""
+        self.runtime.store.deliveries.take()
         wanted = select(INBOX_DELIVERIES.c.id, INBOX_DELIVERIES.c.body).where(INBOX_DELIVERIES.c.id > self.stored)
         with self.runtime.store.database.read() as reading:
             rows = reading.execute(wanted.order_by(INBOX_DELIVERIES.c.id)).all()

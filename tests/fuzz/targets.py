@@ -85,6 +85,8 @@ def _judge(receiver: InProcess, inputs: Sequence[bytes], answers: Sequence[bytes
     """Inputs came one after the other, so that their rows stand in their order."""
     assert not receiver.crashes.texts, receiver.crashes.texts
     rows = receiver.new_rows()
+    left = receiver.runtime.store.deliveries.unreadable(NAME)
+    assert not left, f"what was accepted cannot be taken apart: {left[0].described}"
     for data, answer in zip(inputs, answers, strict=True):
         statuses = STATUS.findall(answer)
         assert all(status < b"500" for status in statuses), answer[:200]

@@ -128,7 +128,7 @@ def test_a_receiver_that_breaks_is_found_out(receiver: InProcess, monkeypatch: p
     def breaks(_raw: bytes) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(sensors.receiver, "parse_webhook", breaks)
+    monkeypatch.setattr(sensors.receiver, "open_envelope", breaks)
     with pytest.raises(AssertionError):
         signed_body(receiver)([BODY])
     receiver.crashes.texts.clear()

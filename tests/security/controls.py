@@ -86,7 +86,7 @@ CONTROLS = (
     ),
     Control(
         "A webhook that comes again adds nothing",
-        "connector_resources.store.inbox",
+        "connector_resources.store.deliveries",
         "import itertools\n"
         "inserted, numbers = m.insert_absent, itertools.count()\n"
         "m.insert_absent = lambda c, table, rows, returning: inserted(\n"

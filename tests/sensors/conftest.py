@@ -93,10 +93,12 @@ class Post:
         return self.send(f"/webhooks/gocardless/{connection}", raw, webhook_signature=signature(raw, secret), **more)
 
     def events(self, connection: str = "nordic") -> int:
+        self.runtime.store.deliveries.take()
         return self.runtime.store.inbox.count(connection, *ALL_DAYS).total
 
     def rows(self) -> tuple[int, int]:
-        """How many deliveries and how many events are stored, of all connections."""
+        """How many deliveries and how many events are stored, of all connections, once the events are taken."""
+        self.runtime.store.deliveries.take()
         with self.runtime.store.database.read() as reading:
             return tuple(
                 reading.execute(select(func.count()).select_from(table)).scalar_one()

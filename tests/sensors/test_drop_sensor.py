@@ -13,9 +13,11 @@ import pytest
 
 from connector_assets.factory import connection_definitions
 from connector_assets.names import CONNECTION_TAG
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.inbox import Waiting
 from sensors.drop_sensor import (
     ASK_AGAIN_S,
+    MOST_DELIVERIES,
     WAIT_S,
     Asked,
     DayRange,
@@ -73,10 +75,14 @@ def desk(tmp_path: Path, open_home: Any, say: SimpleNamespace) -> Iterator[Simpl
             moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
             runtime.store.inbox.drop_polled(connection, [say.event(identity, moment)], day_of=day_of(known[connection]))
 
+        def keep(*identities: str) -> None:
+            raw = say.body(*(say.event(each) for each in identities))
+            runtime.store.deliveries.keep([Delivery("nordic", raw, "WB1", len(identities), "Europe/Oslo")])
+
         def look(asked: Asked | None = None, busy: Callable[[], frozenset[str]] = NOBODY) -> list[DayRange]:
             return wait_for_work(runtime.store, known, asked or Asked({}), busy, clockwork.waits)
 
-        yield SimpleNamespace(runtime=runtime, known=known, clockwork=clockwork, drop=drop, look=look)
+        yield SimpleNamespace(runtime=runtime, known=known, clockwork=clockwork, drop=drop, keep=keep, look=look)
 
 
 def _days(ranges: list[DayRange]) -> list[tuple[str, str, str, int]]:
@@ -108,6 +114,29 @@ def test_a_row_that_arrives_while_it_waits_ends_the_waiting(desk: SimpleNamespac
 
     assert _days(desk.look()) == [("nordic", "2026-06-03", "2026-06-03", 1)]
     assert 3 <= desk.clockwork.waited.total_seconds() < 4
+
+
+def test_a_webhook_that_arrives_while_it_waits_is_taken_apart_and_ends_the_waiting(desk: SimpleNamespace) -> None:
+    desk.clockwork.after(3, lambda: desk.keep("EV1", "EV2"))
+
+    assert _days(desk.look()) == [("nordic", "2026-06-03", "2026-06-03", 2)]
+    assert 3 <= desk.clockwork.waited.total_seconds() < 3.2
+
+
+def test_a_webhook_that_cannot_be_taken_apart_keeps_nobody_awake(desk: SimpleNamespace) -> None:
+    desk.runtime.store.deliveries.keep([Delivery("nordic", b"{}", "WB1", 1, "Europe/Oslo")])
+
+    assert desk.look() == []
+    assert WAIT_S <= desk.clockwork.waited.total_seconds() < WAIT_S + 1
+    assert len(desk.runtime.store.deliveries.unreadable("nordic")) == 1
+
+
+def test_a_backlog_of_webhooks_is_taken_in_parts_and_asked_for_meanwhile(desk: SimpleNamespace) -> None:
+    for number in range(MOST_DELIVERIES + 5):
+        desk.keep(f"EV{number}")
+
+    assert _days(desk.look()) == [("nordic", "2026-06-03", "2026-06-03", MOST_DELIVERIES)]
+    assert _days(desk.look()) == [("nordic", "2026-06-03", "2026-06-03", MOST_DELIVERIES + 5)]
 
 
 def test_it_gives_up_when_nothing_comes(desk: SimpleNamespace) -> None:

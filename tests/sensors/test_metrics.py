@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import requests
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import Hold
 from connector_resources.metrics import registry_of
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.store import Store
 from connector_resources.store.vault_key import VaultKey
 from sandbox.serve import free_port, running
@@ -80,15 +82,32 @@ def test_ages_are_those_of_the_oldest(store: Store) -> None:
         "action": "confirmed",
         "links": {"payment": "PM1"},
     }
-    store.inbox.drop_webhook("nordic", body=b"{}", webhook_id="WB1", events=[event], day_of=lambda at: at.date())
+    body = orjson.dumps({"events": [event]})
+    store.deliveries.keep([Delivery("nordic", body, "WB1", 1, "UTC")])
+    store.deliveries.take()
+    second = orjson.dumps({"events": [{**event, "id": "EV2"}, {**event, "id": "EV3"}]})
+    later_by_an_hour = NOW + timedelta(hours=1)
+    store.database._clock = lambda: later_by_an_hour
+    store.deliveries.keep([Delivery("nordic", second, "WB2", 2, "UTC"), Delivery("south", second, "WB3", 2, "UTC")])
     later = NOW + timedelta(hours=2)
     store.database._clock = lambda: later
 
     registry = registry_of(store)
 
     assert values(registry, "connector_oldest_pending_seconds") == {("nordic",): 7200}
-    assert values(registry, "connector_inbox_waiting") == {("nordic",): 1}
-    assert values(registry, "connector_inbox_oldest_seconds") == {("nordic",): 7200}
+    assert values(registry, "connector_inbox_waiting") == {("nordic",): 3, ("south",): 2}
+    assert values(registry, "connector_inbox_oldest_seconds") == {("nordic",): 7200, ("south",): 3600}
+    store.deliveries.take()
+    assert values(registry, "connector_inbox_waiting") == {("nordic",): 3, ("south",): 2}
+    assert values(registry, "connector_webhooks_unreadable") == {}
+
+
+def test_webhooks_that_cannot_be_taken_apart_are_counted(store: Store) -> None:
+    store.deliveries.keep([Delivery("nordic", b"no webhook", "WB1", 1, "UTC")])
+    store.deliveries.take()
+
+    assert values(registry_of(store), "connector_webhooks_unreadable") == {("nordic",): 1}
+    assert values(registry_of(store), "connector_inbox_waiting") == {}
 
 
 def test_leases_and_quotas_show_who_works_and_what_is_left(store: Store) -> None:

@@ -11,16 +11,22 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
+from connector_resources.store.schema import INBOX_DELIVERIES
 from sensors.receiver import MAX_BODY_BYTES
 
 PATH = "/webhooks/gocardless/nordic"
 
 
-def test_a_signed_webhook_is_stored_before_it_is_answered(post: Any, say: SimpleNamespace) -> None:
-    answer = post.signed(say.body(say.event("EV1"), say.event("EV2")))
+def test_a_signed_webhook_is_stored_as_it_came_before_it_is_answered(post: Any, say: SimpleNamespace) -> None:
+    raw = say.body(say.event("EV1"), say.event("EV2"))
+    answer = post.signed(raw)
 
     assert (answer.status_code, answer.content) == (204, b"")
+    with post.runtime.store.database.read() as reading:
+        stored = reading.execute(select(INBOX_DELIVERIES)).one()
+    assert (bytes(stored.body), stored.webhook_id, stored.event_count, stored.state) == (raw, "WB1", 2, "waiting")
     assert post.rows() == (1, 2)
     waiting = post.runtime.store.inbox.waiting()
     assert [(row.connection, row.activity_day.isoformat(), row.count) for row in waiting] == [
@@ -159,6 +165,7 @@ def test_an_empty_list_of_events_is_fine(post: Any, say: SimpleNamespace) -> Non
 def test_event_types_nobody_knows_are_stored_as_well(post: Any, say: SimpleNamespace) -> None:
     strange = say.event("EV1", resource_type="wallets", action="rebalanced", links={"wallet": "WA1"}, surprise=[1])
     assert post.signed(say.body(strange)).status_code == 204
+    assert post.rows() == (1, 1)
 
     stored = post.runtime.store.inbox.new_events("nordic", *say.ALL_DAYS)
     assert [(row.event_id, row.resource_type, row.body["surprise"]) for row in stored] == [("EV1", "wallets", [1])]

@@ -54,6 +54,40 @@ def test_a_sender_who_breaks_off_leaves_nothing_of_its_batch(door: Any, say: Sim
         assert post.rows() == (1, EVENTS)
 
 
+def test_who_is_refused_is_told_so_and_takes_nobody_along(post: Any, say: SimpleNamespace) -> None:
+    good = [say.body(say.event(f"EV{n}")) for n in range(6)]
+    with ThreadPoolExecutor(max_workers=12) as pool:
+        with post.runtime.store.database.write():
+            # The first is at work and waits; the others come together into the next transaction.
+            first = pool.submit(post.signed, say.body(say.event("EVfirst")))
+            signed = [pool.submit(post.signed, body) for body in good]
+            forged = [pool.submit(post.signed, body, secret="another") for body in good]
+            garbage = [pool.submit(post.signed, b"[]") for _ in range(3)]
+            wait_until(lambda: not any(answer.done() for answer in [first, *signed, *forged, *garbage]))
+        told = [[answer.result().status_code for answer in answers] for answers in (signed, forged, garbage)]
+
+    assert first.result().status_code == 204
+    assert told == [[204] * 6, [401] * 6, [400] * 3]
+    assert post.rows() == (7, 7)
+
+
+def test_when_the_database_refuses_all_who_waited_are_told_to_come_again(post: Any, say: SimpleNamespace) -> None:
+    away = "ALTER TABLE inbox_deliveries RENAME TO away"
+    back = "ALTER TABLE away RENAME TO inbox_deliveries"
+    bodies = [say.body(say.event(f"EV{n}")) for n in range(6)]
+    with post.runtime.store.begin() as transaction:
+        transaction.exec_driver_sql(away)
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        refused = [answer.status_code for answer in pool.map(post.signed, bodies)]
+    with post.runtime.store.begin() as transaction:
+        transaction.exec_driver_sql(back)
+
+    assert refused == [503] * 6
+    assert post.rows() == (0, 0)
+    assert {post.signed(body).status_code for body in bodies} == {204}
+    assert post.events() == 6
+
+
 class BrokenOff(Exception):
     pass
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from connector_resources.posting.planning import Scope
 from connector_resources.proofs import proofs
 from connector_resources.proofs.findings import Findings
+from connector_resources.store.deliveries import Delivery
 from connector_resources.store.posting_codec import encode_posting
 from sandbox.clock import SandboxClock
 from sandbox.gocardless.world import World
@@ -112,6 +113,20 @@ def test_a_posting_whose_debits_and_credits_differ_is_named(visma):
     findings = look(visma, proofs.balanced_postings)
 
     assert (findings.severe, subjects(findings)) == (True, [row.posting.key])
+
+
+def test_a_webhook_that_cannot_be_taken_apart_is_missed_until_a_run_can_read_it(visma):
+    store = visma.at.runtime.store
+    store.deliveries.keep([Delivery(visma.name, b'{"events": []}', "WB7", 0, "Mars/Olympus")])
+    store.deliveries.take()
+
+    findings = look(visma, proofs.nothing_missed)
+
+    assert "WB7" in subjects(findings)
+    with store.begin() as transaction:
+        transaction.execute(text("UPDATE inbox_deliveries SET time_zone = 'Europe/Oslo'"))
+    visma.run_new()
+    assert "WB7" not in subjects(look(visma, proofs.nothing_missed))
 
 
 def test_an_event_that_nobody_decided_is_missed(site):

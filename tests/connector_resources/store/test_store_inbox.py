@@ -7,33 +7,17 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
 
-from connector_resources.store.schema import INBOX_DELIVERIES
 from connector_resources.store.store import Store
 
 
 @pytest.fixture
 def drop(store, make):
-    def drop(*events, connection="acme", body=b"{}"):
-        return store.inbox.drop_webhook(
-            connection, body=body, webhook_id="WB1", events=list(events), day_of=make.day_of
-        )
+    def drop(*events, connection="acme"):
+        store.deliveries.keep([make.delivery(*events, connection=connection)])
+        return store.deliveries.take()
 
     return drop
-
-
-def test_a_webhook_is_kept_with_its_bytes_events_and_one_trail_row(store, drop, make):
-    body = b'{"events": [\xe2\x82\xac]}'
-
-    assert drop(make.event(1), make.event(2), body=body) == 2
-
-    with store.database.read() as reading:
-        delivery = reading.execute(select(INBOX_DELIVERIES)).one()
-    assert (bytes(delivery.body), delivery.webhook_id, delivery.event_count) == (body, "WB1", 2)
-    (row,) = store.trail.about("acme", ["WB1"])
-    assert row.kind == "webhook_received"
-    assert row.payload == {"sha256": delivery.sha256, "events": 2, "new_event_ids": ["EV1", "EV2"]}
 
 
 def test_an_event_is_new_once_whether_pushed_or_polled(store, drop, make):
@@ -46,18 +30,6 @@ def test_an_event_is_new_once_whether_pushed_or_polled(store, drop, make):
     kinds = [row.kind for row in store.trail.about("acme", ["WB1", ""])]
     assert kinds == ["webhook_received", "webhook_received", "events_polled"]
     assert store.inbox.count("acme", make.day, make.day).total == 3
-
-
-def test_a_webhook_that_fails_half_way_leaves_nothing(store, drop, make):
-    broken = {**make.event(2), "created_at": "yesterday"}
-
-    with pytest.raises(ValueError, match="yesterday"):
-        drop(make.event(1), broken)
-
-    assert store.inbox.highest_seq() == 0 or store.inbox.count("acme", make.day, make.day).total == 0
-    assert store.trail.head("acme")[0] == 0
-    with store.database.read() as reading:
-        assert reading.execute(select(INBOX_DELIVERIES)).all() == []
 
 
 def test_waiting_names_each_day_with_unprocessed_events_until_they_are_processed(store, drop, make):
@@ -162,22 +134,3 @@ def test_waiting_for_new_events_ends_as_soon_as_one_is_dropped(url, make):
 
         later.join()
         assert store.inbox.highest_seq() > seq
-
-
-def test_webhooks_of_many_connections_dropped_at_once_are_all_kept(url, make):
-    with Store.open(url, clock=lambda: datetime.now(UTC)) as store:
-
-        def deliver(name: str) -> None:
-            for n in range(10):
-                events = [make.event(k) for k in range(n * 10, n * 10 + 15)]
-                store.inbox.drop_webhook(name, body=b"x", webhook_id=f"WB{n}", events=events, day_of=make.day_of)
-
-        threads = [threading.Thread(target=deliver, args=[f"c{n % 2}"]) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert [store.inbox.count(name, make.day, make.day).total for name in ("c0", "c1")] == [105, 105]
-        assert store.trail.verify("c0").ok
-        assert store.trail.verify("c1").ok

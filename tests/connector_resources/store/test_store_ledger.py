@@ -220,6 +220,7 @@ def test_nothing_to_book_is_kept_with_its_reason(store, make):
         ("open", "ix_submissions_open"),
         ("held", "ix_postings_held"),
         ("waiting", "ix_inbox_events_waiting"),
+        ("deliveries", "ix_inbox_deliveries_untaken"),
     ],
 )
 def test_the_questions_asked_every_few_seconds_use_the_small_indexes(store, query, index):
@@ -243,5 +244,8 @@ def test_the_questions_asked_every_few_seconds_use_the_small_indexes(store, quer
             store.ledger.held("acme")
         case "waiting":
             store.inbox.waiting()
+        case "deliveries":
+            store.deliveries.take()
+            store.inbox.wait_for_new(0, timeout_s=0)
 
     assert any(index in plan for plan in plans), plans

@@ -6,10 +6,12 @@ import re
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text, update
+from sqlalchemy import Connection, create_engine, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
+import connector_resources.store.migration as migration
 from connector_resources.errors import ConfigurationError, StoreError
 from connector_resources.store.columns import utc_text
 from connector_resources.store.engine import Database
@@ -35,6 +37,22 @@ def shape(database: Database) -> list[tuple[str, ...]]:
     # Constraints of one table may stand in another order: sort the words between commas.
     flat = [(kind, name, ",".join(sorted(re.sub(r"\s+", " ", sql).split(",")))) for kind, name, sql in rows]
     return sorted(row for row in flat if VERSION_TABLE not in row[1] + row[2])
+
+
+def alembic_of(transaction: Connection) -> Config:
+    """Alembic as the program itself sets it up, over this transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(migration._SCRIPTS))
+    config.attributes["connection"] = transaction
+    return config
+
+
+def upgraded(store: Store, version: str) -> None:
+    """Bring an empty store to an earlier version of the tables."""
+    from alembic import command
+
+    with store.begin() as transaction:
+        command.upgrade(alembic_of(transaction), version)
 
 
 def test_the_migrated_database_is_what_the_schema_says(empty_url, clock):
@@ -87,19 +105,35 @@ def test_dagsters_own_tables_may_be_in_the_same_database(empty_url, clock):
 
 def test_going_back_removes_every_table(empty_url, clock):
     from alembic import command
-    from alembic.config import Config
-
-    import connector_resources.store.migration as migration
 
     with Store.open(empty_url, clock=clock) as opened:
         opened.migrate()
-        config = Config()
-        config.set_main_option("script_location", str(migration._SCRIPTS))
         with opened.begin() as transaction:
-            config.attributes["connection"] = transaction
-            command.downgrade(config, "base")
+            command.downgrade(alembic_of(transaction), "base")
         with opened.database.read() as reading:
             assert inspect(reading).get_table_names() == [VERSION_TABLE]
+
+
+def test_webhooks_of_the_version_before_are_taken_and_those_after_it_wait(empty_url, clock, make):
+    with Store.open(empty_url, clock=clock) as opened:
+        upgraded(opened, "0004")
+        with opened.begin() as transaction:
+            transaction.execute(
+                text(
+                    "INSERT INTO inbox_deliveries (connection, webhook_id, received_at, sha256, body, event_count) "
+                    "VALUES ('acme', 'WB1', '2026-03-01T09:30:00.000000Z', '', :body, 1)"
+                ),
+                {"body": make.delivery(make.event(1)).body},
+            )
+        opened.migrate()
+        opened.deliveries.keep([make.delivery(make.event(2), webhook_id="WB2")])
+
+        assert opened.deliveries.take(again=True) == 1
+
+        with opened.database.read() as reading:
+            rows = reading.execute(text("SELECT webhook_id, state FROM inbox_deliveries ORDER BY id")).all()
+        assert [tuple(row) for row in rows] == [("WB1", "taken"), ("WB2", "taken")]
+        assert [row.event_id for row in opened.inbox.new_events("acme", make.day, make.day)] == ["EV2"]
 
 
 @pytest.mark.parametrize("table", [POSTINGS, SUBMISSIONS], ids=str)

@@ -44,7 +44,8 @@ class SignOnGuard:
 
     def require(self) -> None:
         """Raises `NotSent` when the present credentials were refused before."""
-        if self._marks.get(self._connection, REFUSED) == self._version():
+        refused = self._marks.get(self._connection, REFUSED)
+        if refused and refused == self._version():
             raise NotSent(
                 "Sage 300 refused this user and password before; they are not tried again, because a few failed "
                 "sign-ons lock the user.",

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import Page, Result, machine, ratio
-from benchmarks.protocol_overhead import ERPS, TARGET, databases, measure
+from benchmarks.protocol_overhead import COLUMNS, ERPS, TARGET, databases, measure, row
 from benchmarks.target import Benchmark, Found, Verdict, at_least
 from connector_resources.erp.registry import erp_kind
 
-COLUMNS = [
-    "ledger", "database", "answers in", "loop /s", "reading loop /s", "protocol /s", "share", "share of reading loop",
-    "calls loop", "calls protocol", "CPU ms loop", "CPU ms protocol",
-]  # fmt: skip
 #: what a ledger that is reached over the internet takes for an answer at the least, and what it costs when it takes nothing.
 LATENCIES_MS = (50, 0)
 #: those that take many receipts in one request: a round of few would measure what is read once a run.
@@ -31,7 +26,7 @@ def run(quick: bool) -> Found:
         for number, (erp, latency_ms, (database, fresh)) in enumerate(cases):
             size = _size(erp, quick)
             results, calls = measure(erp, latency_ms, fresh, size=size, rounds=rounds, home=Path(folder) / str(number))
-            page.add(*_row(erp, latency_ms, database, results, calls))
+            page.add(*row(erp, database, latency_ms, results, calls))
             label = f"{erp_kind(erp).traits.label} on {database}, answers in {latency_ms} ms, share of a bare loop"
             share = ratio(results["protocol"], results["loop"])
             verdicts.append(at_least(label, share, TARGET, reason=_reason(results, calls)))
@@ -44,23 +39,6 @@ def run(quick: bool) -> Found:
 def _size(erp: str, quick: bool) -> int:
     few, many = (40, 200) if quick else (200, 1000)
     return many if erp in TAKES_BATCHES else few
-
-
-def _row(
-    erp: str, latency_ms: int, database: str, results: dict[str, Result], calls: dict[str, int]
-) -> tuple[list[str], dict[str, Any]]:
-    own, loop, reading = results["protocol"], results["loop"], results["reading loop"]
-    share, of_reading = ratio(own, loop), ratio(own, reading)
-    cells = [
-        erp_kind(erp).traits.label, database, f"{latency_ms} ms",
-        *(f"{each.per_second:.0f}" for each in (loop, reading, own)), f"{share:.2f}", f"{of_reading:.2f}",
-        str(calls["loop"]), str(calls["protocol"]), f"{loop.cpu_ms_per_unit:.2f}", f"{own.cpu_ms_per_unit:.2f}",
-    ]  # fmt: skip
-    figures = {
-        "erp": erp, "database": database, "latency_ms": latency_ms, "share": round(share, 3),
-        "share_of_reading_loop": round(of_reading, 3), "calls": calls,
-    }  # fmt: skip
-    return cells, figures
 
 
 def _reason(results: dict[str, Result], calls: dict[str, int]) -> str:

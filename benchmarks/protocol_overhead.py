@@ -47,6 +47,10 @@ from tests.postgres import running_postgres
 KINDS = frozenset({PostingKind.RECEIPT})
 ERPS = ("visma", "exact_online", "sage300", "ifs_cloud")
 TARGET = 0.8
+COLUMNS = [
+    "ledger", "database", "latency", "loop /s", "reading loop /s", "protocol /s", "share", "share of reading loop",
+    "calls loop", "calls protocol", "CPU ms loop", "CPU ms protocol",
+]  # fmt: skip
 
 #: gives the URL of an empty database, None for a file in the round's own folder.
 FreshDatabase = Callable[[], str | None]
@@ -199,27 +203,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Throughput of the whole posting protocol as a share of a loop that only plans and sends, same client and stand-in.",
         " ".join(["python -m benchmarks.protocol_overhead", *(arguments or sys.argv[1:])]),
         machine(),
-        [
-            "ledger",
-            "database",
-            "latency",
-            "loop /s",
-            "reading loop /s",
-            "protocol /s",
-            "share",
-            "share of reading loop",
-            "calls loop",
-            "calls protocol",
-            "CPU ms loop",
-            "CPU ms protocol",
-        ],
+        COLUMNS,
     )
     reached = True
     with databases(given.postgres) as stores, tempfile.TemporaryDirectory(prefix="overhead-") as folder:
         for number, (erp, latency, (database, fresh)) in enumerate(itertools.product(given.erp, latencies, stores)):
             results, calls = measure(erp, latency, fresh, size=size, rounds=rounds, home=Path(folder) / str(number))
             reached = reached and ratio(results["protocol"], results["loop"]) >= TARGET
-            page.add(*_row(erp, database, latency, results, calls))
+            page.add(*row(erp, database, latency, results, calls))
             print(page.rows[-1], file=sys.stderr)
     page.notes += [
         f"{size} receipts a round, {rounds} rounds after one that is not counted; medians, the share is that of each round.",
@@ -232,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if reached else 1
 
 
-def _row(
+def row(
     erp: str, database: str, latency: int, results: dict[str, Result], calls: dict[str, int]
 ) -> tuple[list[str], dict[str, Any]]:
     own, bare, reading = results["protocol"], results["loop"], results["reading loop"]
@@ -240,7 +231,7 @@ def _row(
     cells = [
         erp_kind(erp).traits.label, database, f"{latency} ms", f"{bare.per_second:.1f}", f"{reading.per_second:.1f}",
         f"{own.per_second:.1f}", f"{share:.2f}", f"{share_of_reading:.2f}", str(calls["loop"]), str(calls["protocol"]),
-        f"{bare.cpu_ms_per_unit:.1f}", f"{own.cpu_ms_per_unit:.1f}",
+        f"{bare.cpu_ms_per_unit:.2f}", f"{own.cpu_ms_per_unit:.2f}",
     ]  # fmt: skip
     figures = {
         "erp": erp, "database": database, "latency_ms": latency, "share": round(share, 3),

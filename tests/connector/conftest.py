@@ -136,3 +136,11 @@ def _answers(address: str) -> bool:
         return requests.get(f"{address}/health", timeout=2).ok
     except requests.RequestException:
         return False
+
+
+@pytest.fixture(scope="module")
+def touched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of code that every Python process of this module imports, and that may be changed."""
+    file: Path = tmp_path_factory.mktemp("code") / "sitecustomize.py"
+    file.write_text("", encoding="utf-8")
+    return file

@@ -70,14 +70,6 @@ def is_from_nothing(process: psutil.Process) -> bool:
 
 
 @pytest.fixture(scope="module")
-def touched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of code that every Python process of this module imports, and that may be changed."""
-    file: Path = tmp_path_factory.mktemp("code") / "sitecustomize.py"
-    file.write_text("", encoding="utf-8")
-    return file
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, touched: Path) -> Iterator[Server]:
     """The process that `connector code-server` keeps as a child, alone; one for all tests."""
     home = tmp_path_factory.mktemp("home")

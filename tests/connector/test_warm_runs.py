@@ -70,14 +70,6 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def touched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of code that every Python process of this module imports, and that may be changed."""
-    file: Path = tmp_path_factory.mktemp("code") / "sitecustomize.py"
-    file.write_text("", encoding="utf-8")
-    return file
-
-
-@pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, touched: Path) -> Iterator[Runs]:
     """One home for all tests: what is copied keeps the environment in which it was started."""
     home = tmp_path_factory.mktemp("home")

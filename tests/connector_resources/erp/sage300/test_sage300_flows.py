@@ -57,6 +57,21 @@ def test_a_batch_is_read_back_before_it_is_made_ready_and_once_it_is_posted(site
     assert calls[first:] == ["POST", "GET", "PATCH", "POST", "GET"]
 
 
+def test_a_batch_that_an_earlier_run_made_ready_is_read_before_it_is_posted(site: Any, given: SimpleNamespace) -> None:
+    def dies(planned: Any) -> None:
+        if planned.step == "ready_receipt":
+            raise InterruptedError("killed before the answer was written down")
+
+    with pytest.raises(InterruptedError):
+        site.post(given.receipt(), post_mode="post", after=dies)
+    site.receipts()[0]["BankReceiptAmount"] = Decimal(1)
+
+    site.post(post_mode="post")
+
+    assert site.held() == {"PM000123": "read_back_differs"}
+    assert [row["BatchStatus"] for row in site.batches("ARReceiptAndAdjustmentBatches")] == ["ReadyToPost"]
+
+
 def test_what_a_clerk_changes_before_it_is_made_ready_is_found_once_it_is_posted(
     site: Any, given: SimpleNamespace
 ) -> None:

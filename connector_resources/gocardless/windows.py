@@ -91,10 +91,11 @@ def read_span(
     with ThreadPoolExecutor(max_workers=most_windows, thread_name_prefix="gocardless-window") as pool:
 
         def ask(window: _Window) -> None:
-            asked = {**(filters or {}), "created_at": {"gte": window.lower, "lt": window.upper}}
-            pending[pool.submit(client.page, resource_type, asked, window.after)] = window
+            pending[pool.submit(client.page, resource_type, window.asked(filters), window.after)] = window
 
-        ask(_Window(lower, upper))
+        whole = _Window(lower, upper)
+        # Most spans end with their first page: no thread is started for that.
+        pending[_answered(client.page(resource_type, whole.asked(filters), None))] = whole
         try:
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -116,6 +117,12 @@ def read_span(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def _answered(page: Page) -> Future[Page]:
+    future: Future[Page] = Future()
+    future.set_result(page)
+    return future
 
 
 def windows_for(page_time_s: float, pace_s: float, most: int) -> int:
@@ -188,6 +195,9 @@ class _Window:
         self.after: str | None = None
         self.finished = False
         self.density_per_s = 0.0
+
+    def asked(self, filters: Mapping[str, Filter] | None) -> dict[str, Filter]:
+        return {**(filters or {}), "created_at": {"gte": self.lower, "lt": self.upper}}
 
     def take(self, page: Page) -> list[Json]:
         """Notes the progress. The page's items, without those below a bound that was raised while it was under way."""

@@ -26,6 +26,7 @@ _quotas = QUOTAS.c
 # Built once: every call to a remote system passes here, and building a statement takes longer than running it.
 _ROW = select(QUOTAS).where(_quotas.bucket == bindparam("wanted_bucket"))
 _LOCKED_ROW = _ROW.with_for_update()
+_BLOCKED = select(_quotas.blocked_until_us).where(_quotas.bucket == bindparam("wanted_bucket"))
 _NOW = bindparam("now_us", type_=BigInteger)
 _EARLIEST = case((_quotas.blocked_until_us > _NOW, _quotas.blocked_until_us), else_=_NOW)
 _LEVEL = case((_quotas.full_at_us > _EARLIEST, _quotas.full_at_us), else_=_EARLIEST)
@@ -122,7 +123,7 @@ class Quotas:
     def blocked_for(self, bucket: str) -> float:
         """Seconds for which nobody may send, 0 for a bucket that is open or unknown; nothing is reserved."""
         with self._database.read() as reading:
-            until_us = reading.scalar(select(_quotas.blocked_until_us).where(_quotas.bucket == bucket)) or 0
+            until_us = reading.scalar(_BLOCKED, {"wanted_bucket": bucket}) or 0
         return timedelta(microseconds=max(0, until_us - self._now_us())).total_seconds()
 
     def _locked(self, transaction: Connection, bucket: str, capacity: int, interval_us: int) -> AnyRow:

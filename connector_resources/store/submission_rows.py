@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from connector_resources.erp.contract import Document, OpenSubmission, PlannedSubmission
 from connector_resources.store.engine import AnyRow, chunks
@@ -16,6 +16,12 @@ from connector_resources.store.posting_work import document_of
 from connector_resources.store.schema import SUBMISSION_POSTINGS, SUBMISSIONS
 from connector_resources.store.settlements import NO_OUTCOME
 from connector_resources.store.states import SubmissionState
+
+_LINKS = (
+    select(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.posting_key)
+    .where(SUBMISSION_POSTINGS.c.submission_id.in_(bindparam("wanted_ids", expanding=True)))
+    .order_by(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.position)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,7 @@ def submission_rows(reading: Connection, *conditions: ColumnElement[bool]) -> li
     rows = reading.execute(select(SUBMISSIONS).where(*conditions).order_by(SUBMISSIONS.c.id)).all()
     keys: dict[int, list[str]] = {}
     for slice_ids in chunks([row.id for row in rows]):
-        links = (
-            select(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.posting_key)
-            .where(SUBMISSION_POSTINGS.c.submission_id.in_(slice_ids))
-            .order_by(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.position)
-        )
-        for submission_id, key in reading.execute(links):
+        for submission_id, key in reading.execute(_LINKS, {"wanted_ids": slice_ids}):
             keys.setdefault(submission_id, []).append(key)
     return [_submission_row(row, tuple(keys.get(row.id, ()))) for row in rows]
 

@@ -7,6 +7,7 @@ that a process that lost the lease can neither start nor settle anything.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
@@ -167,7 +168,7 @@ class Submissions:
                 {"row_id": submission_id, **values_of(settlement), "settled_at": now}
                 for submission_id, settlement in results
             ]
-            transaction.execute(_update_by_id(values[0]), values)
+            transaction.execute(_update_by_id(tuple(values[0])), values)
             self._record_settlements(transaction, connection, results)
 
     def record_verified(
@@ -205,7 +206,7 @@ class Submissions:
                 }
                 for submission_id, document in documents.items()
             ]
-            transaction.execute(_update_by_id(rows[0]), rows)
+            transaction.execute(_update_by_id(tuple(rows[0])), rows)
             entries = posting_entries(transaction, connection, "verified", payloads)
             self._trail.append(connection, entries, within=transaction)
 
@@ -325,7 +326,7 @@ class Submissions:
             transaction, SUBMISSIONS, ids, by="id", scope=connection, sources=sources, target=State.CLAIMED,
             values={"attempts": attempts},
         )  # fmt: skip
-        transaction.execute(_update_by_id(again[0]), list(again))
+        transaction.execute(_update_by_id(tuple(again[0])), list(again))
         for slice_ids in chunks(ids):
             transaction.execute(delete(SUBMISSION_POSTINGS).where(SUBMISSION_POSTINGS.c.submission_id.in_(slice_ids)))
 
@@ -415,9 +416,10 @@ def _posted_ids(transaction: Connection, connection: str, keys: Sequence[str]) -
     return ids
 
 
-def _update_by_id(values: dict[str, Any]) -> Any:
-    """UPDATE of the columns named in `values`, for an executemany whose rows carry `row_id`."""
-    columns: dict[str, Any] = {name: bindparam(name) for name in values if name != "row_id"}
+@cache
+def _update_by_id(names: tuple[str, ...]) -> Any:
+    """UPDATE of the columns with these names, for an executemany whose rows carry `row_id`."""
+    columns: dict[str, Any] = {name: bindparam(name) for name in names if name != "row_id"}
     if "job_id" in columns:
         # The job's number outlives its end: None keeps what is there.
         columns["job_id"] = func.coalesce(columns["job_id"], SUBMISSIONS.c.job_id)

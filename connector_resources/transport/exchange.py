@@ -1,7 +1,7 @@
 """One HTTP exchange on a pooled connection: time limits, size limit, and the certainty whether the request left.
 
-Wraps `requests`; no retries, no redirects, no cookies, no proxies or passwords from the environment. What an answer
-means, and whether to send again, is decided in `http_transport`.
+Wraps the part of `requests` that sends, without its sessions: no retries, no redirects, no cookies, no proxies or passwords
+from the environment. What an answer means, and whether to send again, is decided in `http_transport`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
@@ -29,6 +29,8 @@ from connector_resources.transport.messages import Response
 CHUNK_BYTES = 65_536
 #: what ends a header, or the text of one, for some reader on the way.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: what the library sends of itself, the unpacking that it knows above all.
+_USUAL_HEADERS = {name.lower(): value for name, value in requests.utils.default_headers().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,7 @@ class Exchange:
         self._limits = limits
         self._verify: bool | str = ca_file or True
         self._monotonic = monotonic
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
     def make(
         self,
@@ -101,9 +98,9 @@ class Exchange:
         if any(_CONTROL.search(value) for value in headers.values()):
             raise Unanswered(Loss.UNSENDABLE, "a header holds control characters")
         try:
-            prepared = self._session.prepare_request(
-                requests.Request(method, url, headers=dict(headers), params=list(params), data=body)
-            )
+            prepared = requests.Request(
+                method, url, headers={**_USUAL_HEADERS, **headers}, params=urlencode(params), data=body
+            ).prepare()
         except (requests.RequestException, UnicodeError, ValueError) as error:
             # The library's text quotes header values; only the kind of the problem may go on.
             unanswered = Unanswered(Loss.UNSENDABLE, type(error).__name__)
@@ -116,13 +113,8 @@ class Exchange:
 
     def _send(self, prepared: requests.PreparedRequest, read_s: float, started: float) -> Response | Unanswered:
         try:
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                timeout=(self._limits.connect_s, read_s),
-                allow_redirects=False,
-                verify=self._verify,
-                proxies={},
+            answer = self._adapter.send(
+                prepared, stream=True, timeout=(self._limits.connect_s, read_s), verify=self._verify
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if not _progress.departed:
@@ -162,7 +154,7 @@ class Exchange:
         return b"".join(pieces)
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
 
 #: per thread, of the request now under way: whether a byte was handed to the socket, and how many seconds are left.

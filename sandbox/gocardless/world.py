@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sandbox.clock import SandboxClock
@@ -120,12 +121,12 @@ class World:
         settings: Settings | None = None,
         *,
         default_creditor: bool = True,
-        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wall_clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.clock = clock or SandboxClock()
         self.seed = seed
         self.settings = settings or Settings()
-        self.wall_clock = wall_clock
+        self.wall_clock = wall_clock or partial(datetime.now, UTC)
         self.lock = threading.RLock()
         self.ids = Identifiers(seed)
         self.random = random.Random(f"{seed}:world")

@@ -15,6 +15,7 @@ import requests
 
 from sandbox.ifs_cloud.odata.edm import Row
 from sandbox.ifs_cloud.odata.tables import Journal, Table
+from sandbox.ifs_cloud.switches import Switches
 
 _TIMEOUT_S = 5
 
@@ -31,10 +32,10 @@ class EventAction:
 class EventActions:
     """What was set up, and the calls that wait to go out. A call of a transaction that fails is never made."""
 
-    def __init__(self, lock: threading.RLock, journal: Journal, enabled: Callable[[], bool]) -> None:
+    def __init__(self, lock: threading.RLock, journal: Journal, switches: Switches) -> None:
         self._lock = lock
         self._journal = journal
-        self._enabled = enabled
+        self._switches = switches
         self.actions: list[EventAction] = []
         self.waiting: deque[tuple[EventAction, dict[str, Any]]] = deque()
         #: statuses of calls that were answered; "lost" for those that were not.
@@ -45,7 +46,7 @@ class EventActions:
         self.actions.append(EventAction(url, secret, units))
 
     def changed(self, table: Table, what: str, row: Row) -> None:
-        if not self._enabled():
+        if not self._switches.event_actions:
             return
         for action in self.actions:
             if table.name in action.units:

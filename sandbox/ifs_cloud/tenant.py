@@ -59,7 +59,7 @@ class Tenant:
         self.lock = threading.RLock()
         self.journal = Journal()
         #: calls that the customer's own event actions make.
-        self.event_actions = EventActions(self.lock, self.journal, lambda: self.switches.event_actions)
+        self.event_actions = EventActions(self.lock, self.journal, self.switches)
         self.tables: dict[str, Table] = logical_units.build(self.now, self.journal, self._changed)
         self.books: dict[str, Books] = {}
         #: companies the service user is a member of, by client; None stands for all.

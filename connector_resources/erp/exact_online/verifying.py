@@ -47,7 +47,7 @@ class Verifier:
         accounts = {row.id: row for row in self._client.accounts_by_id(ids.get(ACCOUNT, set()))}
         mandates = {row.id: row for row in self._client.mandates_by_id(ids.get(MANDATE, set()))}
         receivables = {row.id: row for row in self._client.receivables(ids.get(RECEIVABLE, set()))}
-        unmatched = self._unmatched(requests)
+        unmatched = self._unmatched(requests, lines)
         differences = self._exchange.read([x.work.posting for x in requests if x.step == EXCHANGE_STEP], currency)
         answers: list[Verification] = []
         for request in requests:
@@ -102,12 +102,15 @@ class Verifier:
         details = {**request.document.details, **({"unmatched_receipts": str(left)} if left else {})}
         return Verified(replace(request.document, details=details))
 
-    def _unmatched(self, requests: Sequence[VerifyRequest]) -> dict[str, int]:
-        """How many receipts of each new entry settle nothing yet, by entry id."""
+    def _unmatched(
+        self, requests: Sequence[VerifyRequest], lines: Mapping[str, Sequence[TransactionLine]]
+    ) -> dict[str, int]:
+        """How many receipts of each new entry settle nothing yet, by entry id. Only what names an invoice could."""
         if self._settings.matching_mode == "off":
             return {}
         receipts = [x for x in requests if x.work.posting.kind is PostingKind.RECEIPT and x.document.kind in BOOKED]
-        entries = {_id(request.document) for request in receipts}
+        named = {_id(request.document) for request in receipts}
+        entries = {entry for entry in named if any(line.invoice_number for line in lines.get(entry, ()))}
         references = {request.work.posting.reference for request in receipts}
         found: dict[str, int] = {}
         for row in open_lines(self._client, entries, references):

@@ -7,6 +7,7 @@ serves. The first and the last are kept in the store, for all processes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -24,6 +25,9 @@ REFUSED = "sage300_sign_on_refused"
 TRIES, PAUSE_S = 18, 5.0
 #: a lease outlives the longest write by this much.
 MARGIN_S = 60.0
+#: for how long it is believed that no other process was refused: a call every few milliseconds need not ask each time, and
+#: whoever signs on meanwhile signs on once more at most.
+LOOK_AGAIN_S = 2.0
 
 
 class Marks(Protocol):
@@ -37,15 +41,24 @@ class Marks(Protocol):
 class SignOnGuard:
     """Remembers which credentials were refused. `version` changes whenever they do; it holds nothing of them."""
 
-    def __init__(self, connection: str, marks: Marks, version: Callable[[], str]) -> None:
+    def __init__(
+        self, connection: str, marks: Marks, version: Callable[[], str], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._connection = connection
         self._marks = marks
         self._version = version
+        self._monotonic = monotonic
+        self._none_refused_until = 0.0
 
     def require(self) -> None:
-        """Raises `NotSent` when the present credentials were refused before."""
+        """Raises `NotSent` when the present credentials were refused before, by this process or another one."""
+        now = self._monotonic()
+        if now < self._none_refused_until:
+            return
         refused = self._marks.get(self._connection, REFUSED)
-        if refused and refused == self._version():
+        if not refused:
+            self._none_refused_until = now + LOOK_AGAIN_S
+        elif refused == self._version():
             raise NotSent(
                 "Sage 300 refused this user and password before; they are not tried again, because a few failed "
                 "sign-ons lock the user.",
@@ -58,6 +71,7 @@ class SignOnGuard:
             )
 
     def refused(self) -> None:
+        self._none_refused_until = 0.0
         self._marks.set(self._connection, REFUSED, self._version())
 
     def forget(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -34,6 +35,17 @@ def test_quick_answers_are_read_by_one_window(count: int, calls: int, lists: Any
     lists.fill(lists.spread(count, DAY))
     assert sorted(read_ids(client, START, START + DAY, pace_s=10)) == [e["id"] for e in lists.entries]
     assert (client.calls, lists.most_in_flight) == (calls, 1)
+
+
+def test_a_span_of_one_page_is_read_without_a_thread_of_its_own(
+    lists: Any, client: GoCardlessClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+    page = client.page
+    monkeypatch.setattr(client, "page", lambda *asked: readers.append(threading.current_thread()) or page(*asked))
+    lists.fill(lists.spread(500, DAY))
+    assert len(read_ids(client, START, START + DAY)) == 500
+    assert readers == [threading.current_thread()]
 
 
 def test_slow_answers_are_read_side_by_side_and_nothing_twice(lists: Any, client: GoCardlessClient) -> None:

@@ -22,6 +22,19 @@ def test_a_receipt_settles_the_invoice_it_names(site: Any, given: SimpleNamespac
     assert "unmatched_receipts" not in site.row(item).documents[-1].document.details
 
 
+def test_what_settles_nothing_is_asked_for_receipts_that_name_an_invoice_only(
+    site: Any, given: SimpleNamespace
+) -> None:
+    def asked() -> int:
+        return sum(1 for _, path in site.sandbox.faults.requests if path.endswith("Cashflow/Receivables"))
+
+    site.post(given.receipt("PM000001", event="EV00101"))
+    open_items = asked()
+    site.division.add_invoice(26700042, "42", 12_100)
+    site.post(given.receipt("PM000002", invoice="26700042", event="EV00102"))
+    assert (open_items, asked()) == (1, 3)
+
+
 def test_a_payment_taken_back_opens_the_invoice_again_under_its_number(site: Any, given: SimpleNamespace) -> None:
     site.division.add_invoice(26700042, "42", 12_100)
     item = given.receipt(invoice="26700042")

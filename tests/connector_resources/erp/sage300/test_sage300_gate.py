@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector_resources.erp.sage300.gate import quiet_until
+from connector_resources.erp.sage300.gate import LOOK_AGAIN_S, SignOnGuard, quiet_until
 from connector_resources.erp.sage300.resource import writer_of
 from connector_resources.erp.sage300.settings import QuietHours
+from connector_resources.errors import NotSent
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 
@@ -73,6 +74,26 @@ def test_two_connections_to_one_company_share_the_writer_and_other_companies_do_
     assert writer_of(one) == writer_of(site.settings(mode="payout_gl"))
     assert writer_of(one) != writer_of(site.settings(company="OTHER"))
     assert writer_of(one) != writer_of(site.settings(base_url="https://another.example/Sage300WebApi"))
+
+
+def test_what_another_process_was_refused_is_known_here_within_seconds(site: Any) -> None:
+    seconds = [100.0]
+    mine, other = (SignOnGuard("harbour", site.store.marks, lambda: "v1", lambda: seconds[0]) for _ in range(2))
+    mine.require()
+    other.refused()
+
+    seconds[0] += LOOK_AGAIN_S
+    with pytest.raises(NotSent, match="refused this user and password before"):
+        mine.require()
+
+
+def test_what_this_process_was_refused_is_known_at_once(site: Any) -> None:
+    guard = SignOnGuard("harbour", site.store.marks, lambda: "v1")
+    guard.require()
+    guard.refused()
+
+    with pytest.raises(NotSent):
+        guard.require()
 
 
 def test_a_busy_server_is_asked_again(site: Any, given: SimpleNamespace) -> None:

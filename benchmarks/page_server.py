@@ -2,6 +2,7 @@
 
 `python -m benchmarks.page_server --payments 100000 --latency-ms 50` prints its address and serves until its standard input
 ends. Payments lie evenly over thirty days, newest first, in pages with cursors and `created_at` bounds (gocardless.md 4.1).
+With `--calls-per-minute` it tells in every answer what is left of a minute's calls and refuses the others (section 5).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -44,10 +46,11 @@ _PAYMENT = {
 
 
 @contextlib.contextmanager
-def page_server(payments: int, latency_ms: int) -> Iterator[str]:
+def page_server(payments: int, latency_ms: int, calls_per_minute: int = 0) -> Iterator[str]:
     """Its address; it runs in a process of its own that ends with the block."""
     command = [sys.executable, "-m", "benchmarks.page_server"]
     command += ["--payments", str(payments), "--latency-ms", str(latency_ms)]
+    command += ["--calls-per-minute", str(calls_per_minute)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -92,12 +95,36 @@ class Payments:
         return self._before + b'"PM%012d"' % number + self._between + created_at + self._after
 
 
+class Minute:
+    """Calls of a minute that begins with the first one; without a number all are let in and nothing is told."""
+
+    def __init__(self, calls: int) -> None:
+        self._calls = calls
+        self._ends_at = datetime.min.replace(tzinfo=UTC)
+        self._used = 0
+
+    def count(self) -> tuple[bytes, bytes]:
+        """Status and headers of the answer to one more call."""
+        if not self._calls:
+            return b"200 OK", b""
+        now = datetime.now(UTC)
+        if now >= self._ends_at:
+            self._ends_at, self._used = now + timedelta(minutes=1), 0
+        self._used += 1
+        left = max(0, self._calls - self._used)
+        # Whole seconds, rounded up: who waits until then is let in.
+        ends = format_datetime(self._ends_at.replace(microsecond=0) + timedelta(seconds=1), usegmt=True)
+        headers = f"ratelimit-limit: {self._calls}\r\nratelimit-remaining: {left}\r\nratelimit-reset: {ends}\r\n"
+        return b"429 Too Many Requests" if self._used > self._calls else b"200 OK", headers.encode()
+
+
 class Connection(asyncio.Protocol):
     """One client's connection; requests without a body, one after the other."""
 
-    def __init__(self, payments: Payments, latency_s: float) -> None:
+    def __init__(self, payments: Payments, latency_s: float, minute: Minute) -> None:
         self._payments = payments
         self._latency_s = latency_s
+        self._minute = minute
         self._received = b""
         self._transport: asyncio.Transport
 
@@ -113,19 +140,19 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, target: str) -> None:
         query = {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
-        body = self._payments.page(query)
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
-        )
+        status, told = self._minute.count()
+        body = self._payments.page(query) if status.startswith(b"200") else b"{}"
+        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n"
+        self._transport.write(head % (status, told, len(body)) + body)
 
 
 def _milliseconds(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
 
 
-async def _serve(payments: Payments, latency_s: float) -> None:
+async def _serve(payments: Payments, latency_s: float, minute: Minute) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(payments, latency_s), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Connection(payments, latency_s, minute), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     ended = asyncio.Event()
 
@@ -141,8 +168,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payments", type=int, default=100_000)
     parser.add_argument("--latency-ms", type=int, default=0)
+    parser.add_argument("--calls-per-minute", type=int, default=0)
     given = parser.parse_args()
-    asyncio.run(_serve(Payments(given.payments), given.latency_ms / 1000))
+    asyncio.run(_serve(Payments(given.payments), given.latency_ms / 1000, Minute(given.calls_per_minute)))
 
 
 if __name__ == "__main__":

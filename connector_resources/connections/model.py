@@ -50,7 +50,9 @@ class GoCardlessSection(Section):
     partner_app: PartnerApp | None = Field(default=None, description="Set it to connect through a partner app.")
     organisation: str | None = Field(default=None, description="OR… id; routes a partner app's shared webhook.")
     creditor: str | None = Field(default=None, description="CR… id, when the account holds several creditors.")
-    requests_per_minute: int = Field(default=1000, ge=1, description="GoCardless's limit for this token.")
+    requests_per_minute: int = Field(
+        default=1000, ge=1, description="GoCardless's limit for this token; fewer leave some to other programs."
+    )
 
     @property
     def api_base(self) -> str:

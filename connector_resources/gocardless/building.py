@@ -8,7 +8,13 @@ from connector_resources.gocardless.client import API_VERSION, GoCardlessClient
 from connector_resources.gocardless.errors import explain, is_whole_json
 from connector_resources.transport.http_transport import HttpTransport
 from connector_resources.transport.known_limits import Limit
-from connector_resources.transport.quota import SharedQuota, gocardless_allowance, gocardless_general_limit, spread
+from connector_resources.transport.quota import (
+    SharedQuota,
+    gocardless_allowance,
+    gocardless_general_limit,
+    kept_back,
+    spread,
+)
 from connector_resources.transport.tokens import StaticToken
 
 if TYPE_CHECKING:
@@ -56,11 +62,13 @@ def build_client(section: Access, context: BuildContext) -> GoCardlessClient:
 
 
 def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
-    """Few of the minute's calls at once, the others spread: no minute ever holds more than the limit."""
-    at_once, refill_per_s = spread(requests_per_minute, 60)
-    limit = Limit(
-        "limit of a minute", f"gocardless:{context.connection}", at_once, refill_per_s, requests_per_minute, 60
-    )
+    """All of the minute's calls at once where there is so much to do: every answer tells how many are left of it.
+
+    While none tells, few at once and the others spread: no minute then holds more than the limit.
+    """
+    kept, (untold, refill_per_s) = kept_back(requests_per_minute), spread(requests_per_minute, 60)
+    calls = requests_per_minute - kept
+    limit = Limit("limit of a minute", f"gocardless:{context.connection}", calls, refill_per_s, calls, 60)
     return SharedQuota(
         context.store.quotas,
         limit.bucket,
@@ -70,4 +78,6 @@ def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
         read_headers=gocardless_allowance,
         concerns=gocardless_general_limit,
         now=context.clock,
+        kept=kept,
+        untold=untold,
     )

@@ -32,10 +32,11 @@ Json = dict[str, Any]
 PACE_S = 0.002
 MOST_WINDOWS = 12
 #: calls are scarce, and every window may end with a page that is not full, or be empty, because events come in bursts: one
-#: more window for so many full pages costs a sixth of the calls at most, and an ordinary day nothing.
-PAGES_FOR_A_WINDOW = 6
-#: the rest of a window must hold so many pages for each part that it is cut into.
-PAGES_OF_A_PART = 2
+#: more window is affordable for so many full pages, so that an ordinary day costs nothing more.
+PAGES_FOR_A_WINDOW = 3
+#: the rest of a window must be expected to hold so many pages for each part that it is cut into, and fewer once so many full
+#: pages were read for each window that one more would cost a sixth of the calls at most.
+PAGES_OF_A_PART, PAGES_OF_A_LATE_PART = 6, 2
 MILLISECOND = timedelta(milliseconds=1)
 #: pages kept for ordering go to disk beyond this.
 MEMORY_BYTES = 16 * 1024 * 1024
@@ -108,7 +109,8 @@ def read_span(
                         full += 1
                         wished = windows_for(median(times), pace_s, most_windows) - len(pending)
                         affordable = 2 + full // PAGES_FOR_A_WINDOW - windows
-                        for part in window.cut(min(wished, affordable)) if not page.waited_s else ():
+                        each = PAGES_OF_A_LATE_PART if windows <= full // PAGES_OF_A_PART else PAGES_OF_A_PART
+                        for part in window.cut(min(wished, affordable), each) if not page.waited_s else ():
                             windows += 1
                             ask(part)
                         ask(window)
@@ -214,13 +216,13 @@ class _Window:
         self.finished = True
         return [entry for entry in page.items if created(entry) >= self.lower]
 
-    def cut(self, parts: int) -> list[_Window]:
+    def cut(self, parts: int, pages_of_each: int) -> list[_Window]:
         """Give away the older rest so that `parts` windows read it side by side; this one keeps the newest part.
 
-        Each part should hold `PAGES_OF_A_PART`, by the density of the page just read.
+        Each part should hold `pages_of_each`, by the density of the page just read.
         """
         rest = self.oldest - self.lower
-        worth = int(self.density_per_s * rest.total_seconds() / (PAGE_SIZE * PAGES_OF_A_PART))
+        worth = int(self.density_per_s * rest.total_seconds() / (PAGE_SIZE * pages_of_each))
         parts = min(parts, worth, rest // MILLISECOND)
         if parts < 2:
             return []

@@ -118,13 +118,14 @@ class PlacedItem:
 
 def clearing_report(store: Store, connection: Connection, as_of: date, now: datetime) -> Report:
     """The open items at the end of `as_of`, per currency."""
-    account = read_account(store, connection)
-    items = place_items(store, connection, account, as_of, now)
-    unbooked = list(_unbooked(store, connection.name, as_of))
     today = now.astimezone(connection.zone).date()
     held_there = {}
     if as_of >= today:
+        # First, and only the sums are kept: this and the account below each go through every payment of the store.
         held_there = {proof.currency: proof.held for proof in clearing_proofs(store, connection, now)}
+    account = read_account(store, connection)
+    items = place_items(store, connection, account, as_of, now)
+    unbooked = list(_unbooked(store, connection.name, as_of))
     opening = opening_amounts(account)
     currencies = sorted({item.item.amount.currency for item in items} | {c for _, c, _ in unbooked} | set(held_there))
     sections = []

@@ -88,15 +88,16 @@ class Quotas:
         due_us = max(now_us, row.blocked_until_us, row.full_at_us - capacity * interval_us)
         return timedelta(microseconds=due_us - now_us).total_seconds()
 
-    def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None:
+    def observe(self, bucket: str, *, remaining: int, reset_in_s: float, slack: int = 0) -> None:
         """The server says how many calls are left in its window: our level is lowered to that, never raised.
 
         With none left nobody sends before the window ends. A bucket nobody has taken from yet is left alone unless
         blocked. What is known already costs one read at most, and none when this process knows it: a row only ever
-        rises, so that what it was above it stays above.
+        rises, so that what it was above it stays above. A level that is too high by `slack` calls at most is left, so that
+        one that fills while the server's does not is not written down with every answer.
         """
         seen = self._seen.get(bucket)
-        if seen is not None and self._lowered(seen, remaining, reset_in_s) is None:
+        if seen is not None and self._lowered(seen, remaining, reset_in_s, slack) is None:
             return
         with self._database.read() as reading:
             known = reading.execute(_ROW, {"wanted_bucket": bucket}).one_or_none()
@@ -104,10 +105,10 @@ class Quotas:
             return
         if known is not None:
             self._seen[bucket] = _level(known)
-            if self._lowered(known, remaining, reset_in_s) is None:
+            if self._lowered(known, remaining, reset_in_s, slack) is None:
                 return
-        with self._database.write() as transaction:
-            lowered = self._lowered(self._locked(transaction, bucket, 0, 0), remaining, reset_in_s)
+        with self._database.write(durable=False) as transaction:
+            lowered = self._lowered(self._locked(transaction, bucket, 0, 0), remaining, reset_in_s, slack)
             if lowered is not None:
                 transaction.execute(_LOWER, {"wanted_bucket": bucket, **lowered})
 
@@ -142,7 +143,7 @@ class Quotas:
             row = transaction.execute(_LOCKED_ROW, wanted).one()
         return row
 
-    def _lowered(self, row: AnyRow | _Level, remaining: int, reset_in_s: float) -> dict[str, int] | None:
+    def _lowered(self, row: AnyRow | _Level, remaining: int, reset_in_s: float, slack: int) -> dict[str, int] | None:
         """What the server's word makes of `row`; None when that says nothing new."""
         now_us = self._now_us()
         used = max(0, row.capacity - max(0, remaining))
@@ -151,7 +152,7 @@ class Quotas:
         blocked_until_us = row.blocked_until_us
         if remaining <= 0:
             blocked_until_us = max(blocked_until_us, now_us + _us(timedelta(seconds=reset_in_s)))
-        if (full_at_us, blocked_until_us) == (row.full_at_us, row.blocked_until_us):
+        if full_at_us - row.full_at_us <= slack * row.interval_us and blocked_until_us == row.blocked_until_us:
             return None
         return {"full_at_us": full_at_us, "blocked_until_us": blocked_until_us}
 

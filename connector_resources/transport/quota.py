@@ -35,7 +35,7 @@ class Quotas(Protocol):
 
     def take(self, bucket: str, *, capacity: int, refill_per_s: Fraction, cost: int = 1) -> float: ...
 
-    def observe(self, bucket: str, *, remaining: int, reset_in_s: float) -> None: ...
+    def observe(self, bucket: str, *, remaining: int, reset_in_s: float, slack: int = 0) -> None: ...
 
     def block(self, bucket: str, seconds: float) -> None: ...
 
@@ -53,6 +53,14 @@ def spread(calls: int, window_s: int) -> tuple[int, Fraction]:
     return at_once, Fraction(max(1, calls - at_once), window_s)
 
 
+def kept_back(calls: int) -> int:
+    """How many of a window's `calls` are left alone where the system tells what is left and any number may come at once.
+
+    What it tells is older than what is under way.
+    """
+    return min(max(1, int(calls * AT_ONCE)), calls - 1)
+
+
 class SharedQuota:
     """One bucket of the store as a transport's quota hook.
 
@@ -61,6 +69,9 @@ class SharedQuota:
     read_headers  the allowance an answer tells, or None
     concerns      False for answers that another limit governs (GoCardless counts /balances apart)
     hear          is told what the system says of the limit, for forecasts
+    kept          calls of those that the system says are left which nobody makes; half as many may be made before what it
+                  says is written down again
+    untold        the capacity while the system does not say what is left, if that is another one
     """
 
     def __init__(
@@ -74,6 +85,8 @@ class SharedQuota:
         now: Callable[[], datetime],
         concerns: Callable[[Response], bool] = lambda _response: True,
         hear: Callable[[Heard], None] = lambda _heard: None,
+        kept: int = 0,
+        untold: int | None = None,
     ) -> None:
         self._quotas = quotas
         self._bucket = bucket
@@ -83,10 +96,14 @@ class SharedQuota:
         self._now = now
         self._concerns = concerns
         self._hear = hear
+        self._kept = kept
+        self._untold = untold
+        self._is_told = True
 
     def before(self) -> float:
         """Seconds to wait before the next call; a place in the queue is taken."""
-        return self._quotas.take(self._bucket, capacity=self._capacity, refill_per_s=self._refill_per_s)
+        capacity = self._capacity if self._untold is None or self._is_told else self._untold
+        return self._quotas.take(self._bucket, capacity=capacity, refill_per_s=self._refill_per_s)
 
     def blocked(self) -> float:
         """Seconds for which nobody may call, by the server's word; no place is taken."""
@@ -99,16 +116,20 @@ class SharedQuota:
         reset_in_s = allowance.reset_in_s if allowance else None
         if not self._concerns(response):
             return reset_in_s
+        self._is_told = allowance is not None
+        remaining = max(0, allowance.remaining - self._kept) if allowance else 0
         if allowance:
             resets_at = now + timedelta(seconds=allowance.reset_in_s)
-            self._hear(Heard(allowance.remaining, resets_at, allowance.limit))
+            self._hear(Heard(remaining, resets_at, allowance.limit))
         if response.status == 429:
             wait_s = retry_after_s(response, now)
             block_s = reset_in_s if wait_s is None else wait_s
             if block_s:
                 self._quotas.block(self._bucket, block_s)
         elif allowance:
-            self._quotas.observe(self._bucket, remaining=allowance.remaining, reset_in_s=allowance.reset_in_s)
+            self._quotas.observe(
+                self._bucket, remaining=remaining, reset_in_s=allowance.reset_in_s, slack=self._kept // 2
+            )
         return reset_in_s
 
 

@@ -20,6 +20,7 @@ from connector_resources.gocardless.client import GoCardlessClient
 from connector_resources.gocardless.errors import explain, is_whole_json
 from connector_resources.transport.http_transport import HttpTransport, Retries
 from sandbox.faults import FaultLayer
+from sandbox.gocardless.rate_limit import RateLimits
 from sandbox.serve import running
 
 START = datetime(2026, 3, 2, 0, 0, 0, tzinfo=UTC)
@@ -31,12 +32,17 @@ def stamp(moment: datetime) -> str:
 
 @dataclass
 class PagingServer:
-    """Answers `GET /<anything>` with pages of `entries` (kept oldest first). `delay_s` slows each page down."""
+    """Answers `GET /<anything>` with pages of `entries` (kept oldest first). `delay_s` slows each page down.
+
+    With `limits` every answer tells what is left of a window, and what is too much is refused.
+    """
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     delay_s: float = 0.0
     leave_out: str = ""
     answer: dict[str, Any] | None = None
+    limits: RateLimits | None = None
+    refused: int = 0
     queries: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
@@ -65,6 +71,7 @@ class PagingServer:
         """Replace the list and forget what was asked before."""
         self.entries = sorted(entries, key=lambda one: (one["created_at"], one["id"]))
         self.delay_s, self.leave_out, self.answer, self.most_in_flight = 0.0, "", None, 0
+        self.limits, self.refused = None, 0
         for seen in (self.queries, self.paths, self.served):
             seen.clear()
 
@@ -80,9 +87,14 @@ class PagingServer:
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         self.in_flight -= 1
+        headers, problem = self.limits.spend("general") if self.limits else ({}, None)
+        if problem is not None:
+            self.refused += 1
+            return JSONResponse(problem.body("request"), 429, headers)
         if self.answer is not None:
             return JSONResponse(self.answer)
-        return Response(orjson.dumps(self._body(request.path_params["path"], query)), media_type="application/json")
+        body = orjson.dumps(self._body(request.path_params["path"], query))
+        return Response(body, headers=headers, media_type="application/json")
 
     def _body(self, name: str, query: dict[str, str]) -> dict[str, Any]:
         limit = int(query["limit"])

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 
 from connector_resources.errors import BadAnswer, NotSent
 from connector_resources.gocardless.client import GoCardlessClient, Page
-from connector_resources.gocardless.windows import _Window, in_order, read_events, read_span, windows_for
+from connector_resources.gocardless.windows import (
+    PAGES_OF_A_LATE_PART,
+    _Window,
+    in_order,
+    read_events,
+    read_span,
+    windows_for,
+)
 from connector_resources.transport.messages import Response
 
 DAY = timedelta(days=1)
@@ -147,7 +154,7 @@ def test_a_cut_covers_the_rest_without_gap_or_overlap(parts: int, rest_ms: int, 
     oldest = START + timedelta(milliseconds=rest_ms)
     window = _Window(START, oldest + timedelta(seconds=1))
     window.take(Page([{"id": "EV1", "created_at": oldest.isoformat()}] * on_page, "EV1", [], 0.1))
-    given_away = window.cut(parts)
+    given_away = window.cut(parts, PAGES_OF_A_LATE_PART)
     bounds = [(part.lower, part.upper) for part in given_away] + [(window.lower, oldest)]
     assert bounds[0][0] == START
     assert all(left[1] == right[0] for left, right in pairwise(bounds))

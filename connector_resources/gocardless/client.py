@@ -17,6 +17,7 @@ import orjson
 from connector_resources.errors import BadAnswer, Conflict, ExpiredAtSource, Uncertain
 from connector_resources.gocardless.errors import conflicting_id
 from connector_resources.transport.answers import is_bounded, is_shallow
+from connector_resources.transport.back_off import http_date
 from connector_resources.transport.messages import Request, Response, Transport
 
 Json = dict[str, Any]
@@ -58,6 +59,12 @@ class GoCardlessClient:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._told_at: datetime | None = None
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When GoCardless wrote its last page or resource, by its own clock; None where it does not say."""
+        return self._told_at
 
     @property
     def calls(self) -> int:
@@ -74,7 +81,7 @@ class GoCardlessClient:
         params = [("limit", str(PAGE_SIZE)), *encode_filters(filters or {})]
         if after is not None:
             params.append(("after", after))
-        response = self._transport.send(Request("GET", f"/{resource_type}", params=tuple(params)))
+        response = self._asked(Request("GET", f"/{resource_type}", params=tuple(params)))
         body = _json(response, resource_type, fits=lambda value: is_shallow(response.body, value))
         items = body.get(resource_type)
         if not isinstance(items, list):
@@ -122,7 +129,7 @@ class GoCardlessClient:
 
     def get(self, resource_type: str, resource_id: str) -> Json:
         """One resource, as GoCardless holds it now. Raises `NotFound`."""
-        response = self._transport.send(Request("GET", _path(resource_type, resource_id)))
+        response = self._asked(Request("GET", _path(resource_type, resource_id)))
         return _resource(response, resource_type, write=False)
 
     def first_creditor(self) -> Json:
@@ -163,6 +170,11 @@ class GoCardlessClient:
     def tax_rates(self, jurisdiction: str | None = None) -> list[Json]:
         filters: dict[str, Filter] = {"jurisdiction": jurisdiction} if jurisdiction else {}
         return [rate for page in self.filtered_pages("tax_rates", filters) for rate in page]
+
+    def _asked(self, request: Request) -> Response:
+        response = self._transport.send(request)
+        self._told_at = http_date(response.headers.get("date", ""))
+        return response
 
     # --- writing -------------------------------------------------------------------------------------------------
 

@@ -318,7 +318,9 @@ class Reader:
         self._fill(report, "customers", (m["links"].get("customer") for m in mandates.values()))
 
     def _keep(self, resource_type: str, bodies: Sequence[dict[str, Any]], report: ReadReport) -> None:
-        changes = self._store.entities.put(self._name, resource_type, bodies, day_of=self._day_of)
+        # Whether every event is known that a payout presupposes is told by GoCardless's clock: ours may be ahead of it.
+        told_at = self._client.told_at if resource_type == "payouts" else None
+        changes = self._store.entities.put(self._name, resource_type, bodies, day_of=self._day_of, told_at=told_at)
         report.counts[f"{resource_type} new"] += changes.new
         report.counts[f"{resource_type} changed"] += changes.changed
 

@@ -43,10 +43,15 @@ class Entities:
         bodies: Sequence[Mapping[str, Any]],
         *,
         day_of: Callable[[datetime], date],
+        told_at: datetime | None = None,
         within: Connection | None = None,
     ) -> Changes:
-        """Keep each body as the newest state of its `id`. `day_of` gives the activity day of its `created_at`."""
-        fetched_at = self._database.now()
+        """Keep each body as the newest state of its `id`. `day_of` gives the activity day of its `created_at`.
+
+        `told_at` is when GoCardless says that it told this: it counts where our clock is ahead of that.
+        """
+        now = self._database.now()
+        fetched_at = min(now, told_at or now)
         rows: dict[str, dict[str, Any]] = {}
         for body in bodies:
             created_at = datetime.fromisoformat(body["created_at"]) if body.get("created_at") else None

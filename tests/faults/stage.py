@@ -15,10 +15,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector_resources.connections.model import Connection
 from connector_resources.posting.protocol import PostingProtocol
@@ -44,12 +45,19 @@ OpenSite = Callable[..., contextlib.AbstractContextManager[Site]]
 
 @dataclass(slots=True)
 class Door:
-    """What a server serves: the stand-in of the schedule that is played."""
+    """What a server serves: the stand-in of the schedule that is played, which dates its answers by `clock`, if there is one."""
 
     app: ASGIApp
+    clock: Callable[[], datetime] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.clock is not None:
+                date = format_datetime(self.clock(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 @dataclass(slots=True)
@@ -101,10 +109,13 @@ def open_stage(home: Path, open_site: OpenSite, opening: Callable[[Site], None])
     @contextlib.contextmanager
     def serve(app: ASGIApp, **how: Any) -> Iterator[str]:
         doors.append(Door(app))
-        with running(doors[-1], **how) as address:
+        with running(doors[-1], **{**how, "dated": False}) as address:
             yield address
 
     with open_site(home, serve=serve) as site:
+        world = site.merchant.world
+        # Its minute of calls and the dates of its answers are of one time, the played one.
+        world.wall_clock = world.clock.now
         opening(site)
         runtime = site.at.runtime
         stage: Stage
@@ -113,6 +124,7 @@ def open_stage(home: Path, open_site: OpenSite, opening: Callable[[Site], None])
         template = home / "connector.sqlite"
         morning = pickle.dumps((site.merchant, site.ledger))
         stage = Stage(home, site.at.connection, morning, doors, template, seats, site.merchant)
+        doors[0].clock = lambda: stage.merchant.world.clock.now()
         yield stage
         for seat in seats:
             seat.close()

@@ -37,6 +37,13 @@ def test_a_list_comes_in_pages_of_500_newest_first(lists: Any, client: GoCardles
     assert client.calls == 3
 
 
+def test_the_client_knows_when_gocardless_wrote_its_last_answer(lists: Any, client: GoCardlessClient) -> None:
+    assert client.told_at is None
+    client.page("events")
+    assert client.told_at is not None
+    assert abs(client.told_at - datetime.now(UTC)) < timedelta(seconds=5)
+
+
 def test_filters_are_repeated_with_every_page(lists: Any, client: GoCardlessClient) -> None:
     lists.fill(lists.spread(600, DAY))
     list(client.list_pages("events", created_from=lists.start, resource_type="payments", action="failed"))

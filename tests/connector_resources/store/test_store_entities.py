@@ -38,6 +38,17 @@ def test_putting_tells_new_changed_and_same(store, make):
     assert store.entities.count("acme", "refunds") == store.entities.count("other", "payments") == 0
 
 
+def test_what_was_told_before_our_clock_says_is_dated_by_whoever_told_it(store, make):
+    now = store.database.now()
+
+    def read_at(told_at):
+        store.entities.put("acme", "payouts", [payment(1)], day_of=make.day_of, told_at=told_at)
+        return store.entities.fetched_at("acme", "payouts", "PM1")
+
+    assert read_at(now - timedelta(hours=1)) == now - timedelta(hours=1)
+    assert read_at(now + timedelta(hours=1)) == read_at(None) == now
+
+
 def test_the_order_of_fields_is_no_change(store, make):
     body = payment(1)
     store.entities.put("acme", "payments", [body], day_of=make.day_of)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bookkeeping.customer_rules import (
     Agreement,
@@ -31,6 +31,7 @@ from connector_resources.store.store import Store
 
 #: states in which a posting has not reached its system.
 UNSENT = frozenset({*(state.value for state in UNFINISHED), PostingState.HELD.value})
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -67,9 +68,12 @@ class CustomerAlignment:
         booked = self._store.ledger.of_subjects(self._name, ids)
         changes: list[tuple[Aligned, Sequence[LedgerRow]]] = []
         for sides in known:
-            unsent = [row for row in booked.get(sides.customer.id, ()) if row.state in UNSENT]
+            earlier = booked.get(sides.customer.id, ())
+            unsent = [row for row in earlier if row.state in UNSENT]
             before = agreements.get(sides.customer.id)
-            aligned = self._align(sides, before, unsent, now)
+            # Of two changes the one that occurred later is the newer, and a clock may go back between them.
+            at = max([now, *(row.posting.occurred_at + MICROSECOND for row in earlier)])
+            aligned = self._align(sides, before, unsent, at)
             if aligned.agreement != before:
                 changes.append((aligned, unsent))
         self._record(changes)

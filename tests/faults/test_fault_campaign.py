@@ -51,6 +51,11 @@ def test_a_clock_that_is_an_hour_ahead_does_not_send_a_payout_to_suspense_too_ea
     assert play("visma", schedule_of("visma", 2857)).good
 
 
+def test_of_two_names_the_newer_reaches_gocardless_though_the_clock_went_back_between_them() -> None:
+    """Found by 12,000 schedules: the first was on its way still, and seemed to be the newer one."""
+    assert play("gocardless", schedule_of("gocardless", 3214)).good
+
+
 def test_a_payment_that_a_quota_broke_off_is_finished_before_another_receipt_joins_its_own() -> None:
     """The disk is full while two receipts are planned; then the clock goes back, and the shared quota asks for an hour."""
     full = RunPlan((Trouble("rate_limit", 3, writes_only=True), Trouble("disk_full", 26)), "some_missing", 130)

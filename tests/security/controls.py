@@ -207,8 +207,10 @@ CONTROLS = (
     Control(
         "No redirect is followed",
         "connector_resources.transport.exchange",
-        "sent = m.requests.Session.send\n"
-        "m.requests.Session.send = lambda self, p, **k: sent(self, p, **{**k, 'allow_redirects': True})",
+        "class Sends:\n"
+        "    def __init__(self, **_): self.session = m.requests.Session()\n"
+        "    def send(self, p, **k): return self.session.send(p, allow_redirects=True, **k)\n"
+        "m._Adapter = Sends",
         f"{TRANSPORT}::test_no_redirect_is_followed",
     ),
     Control(
@@ -246,7 +248,12 @@ CONTROLS = (
     Control(
         "Cookies of an answer are not sent back",
         "connector_resources.transport.exchange",
-        "m.DefaultCookiePolicy = lambda allowed_domains: __import__('http.cookiejar').cookiejar.DefaultCookiePolicy()",
+        "class Sends:\n"
+        "    def __init__(self, **_): self.session = m.requests.Session()\n"
+        "    def send(self, p, **k):\n"
+        "        p.prepare_cookies(self.session.cookies)\n"
+        "        return self.session.send(p, **k)\n"
+        "m._Adapter = Sends",
         f"{TRANSPORT}::test_an_answers_cookies_are_not_sent_back",
     ),
     Control(

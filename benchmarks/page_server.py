@@ -2,7 +2,7 @@
 
 `python -m benchmarks.page_server --payments 100000 --latency-ms 50` prints its address and serves until its standard input
 ends. Payments lie evenly over thirty days, newest first, in pages with cursors and `created_at` bounds (gocardless.md 4.1).
-With `--calls-per-minute` it tells in every answer what is left of a minute's calls and refuses the others (section 5).
+It tells in every answer what is left of a minute's calls, `--calls-per-minute`, and refuses the others (section 5).
 """
 
 from __future__ import annotations
@@ -45,8 +45,12 @@ _PAYMENT = {
 }
 
 
+#: calls of a minute that nobody uses up: GoCardless tells with every answer how many are left, whatever the limit is.
+UNLIMITED = 10_000_000
+
+
 @contextlib.contextmanager
-def page_server(payments: int, latency_ms: int, calls_per_minute: int = 0) -> Iterator[str]:
+def page_server(payments: int, latency_ms: int, calls_per_minute: int = UNLIMITED) -> Iterator[str]:
     """Its address; it runs in a process of its own that ends with the block."""
     command = [sys.executable, "-m", "benchmarks.page_server"]
     command += ["--payments", str(payments), "--latency-ms", str(latency_ms)]
@@ -96,7 +100,7 @@ class Payments:
 
 
 class Minute:
-    """Calls of a minute that begins with the first one; without a number all are let in and nothing is told."""
+    """Calls of a minute that begins with the first one; each answer tells how many are left."""
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
@@ -105,8 +109,6 @@ class Minute:
 
     def count(self) -> tuple[bytes, bytes]:
         """Status and headers of the answer to one more call."""
-        if not self._calls:
-            return b"200 OK", b""
         now = datetime.now(UTC)
         if now >= self._ends_at:
             self._ends_at, self._used = now + timedelta(minutes=1), 0
@@ -168,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payments", type=int, default=100_000)
     parser.add_argument("--latency-ms", type=int, default=0)
-    parser.add_argument("--calls-per-minute", type=int, default=0)
+    parser.add_argument("--calls-per-minute", type=int, default=UNLIMITED)
     given = parser.parse_args()
     asyncio.run(_serve(Payments(given.payments), given.latency_ms / 1000, Minute(given.calls_per_minute)))
 

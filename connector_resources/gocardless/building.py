@@ -61,6 +61,10 @@ def build_client(section: Access, context: BuildContext) -> GoCardlessClient:
     )
 
 
+#: places of the quota taken in one visit to the store: a page is read in few times as long as such a visit takes.
+TOGETHER = 8
+
+
 def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
     """All of the minute's calls at once where there is so much to do: every answer tells how many are left of it.
 
@@ -80,4 +84,5 @@ def _quota(requests_per_minute: int, context: BuildContext) -> SharedQuota:
         now=context.clock,
         kept=kept,
         untold=untold,
+        together=max(1, min(TOGETHER, requests_per_minute // 100)),
     )

@@ -145,9 +145,7 @@ def _copy_sqlite(database: Database, copy: Path) -> _Content:
         with copied.read() as reading:
             content = _content(reading)
         with copied.engine.connect() as connection:
-            connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
-            connection.exec_driver_sql("BEGIN")
     return content
 
 
@@ -175,9 +173,7 @@ def _place_sqlite(copy: Path, database: Database, manifest: Manifest) -> None:
     with contextlib.closing(Database(f"sqlite:///{copy}", clock=database.now)) as restored:
         _finish(restored, manifest)
         with restored.engine.connect() as connection:
-            connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.exec_driver_sql("BEGIN")
     os.chmod(copy, 0o600)
     try:
         os.link(copy, place)

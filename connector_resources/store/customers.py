@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.errors import StoreError
@@ -32,6 +32,17 @@ ADDRESS = ("address_line1", "address_line2", "address_line3", "city", "postal_co
 
 _links = CUSTOMER_LINKS.c
 _erp = ERP_CUSTOMERS.c
+
+# Built once for each column that is asked by: each slice of a plan asks for its payers.
+_LINKED: dict[ColumnElement[str], Select[*tuple[Any, ...]]] = {
+    column: select(_links.gocardless_customer, _links.erp_customer, _links.method, _links.linked_at)
+    .where(
+        _links.connection == bindparam("wanted_connection"),
+        column.in_(bindparam("wanted_values", expanding=True)),
+    )
+    .order_by(_links.gocardless_customer)
+    for column in (_links.gocardless_customer, _links.erp_customer)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +289,12 @@ class CustomerLinks:
             return [_erp_customer(row) for row in reading.execute(wanted)]
 
     def _linked(self, connection: str, column: ColumnElement[str], values: Collection[str]) -> Iterator[CustomerLink]:
+        if not values:
+            return
         with self._database.read() as reading:
             for slice_values in chunks(sorted(set(values))):
-                wanted = (
-                    select(_links.gocardless_customer, _links.erp_customer, _links.method, _links.linked_at)
-                    .where(_links.connection == connection, column.in_(slice_values))
-                    .order_by(_links.gocardless_customer)
-                )
-                for row in reading.execute(wanted):
+                told = {"wanted_connection": connection, "wanted_values": slice_values}
+                for row in reading.execute(_LINKED[column], told):
                     yield CustomerLink(*row)
 
     def _number(self, transaction: Connection, connection: str, gocardless_customer: str) -> str | None:

@@ -71,9 +71,11 @@ class Database:
             yield within
             return
         with self._own_turn(), self._connected() as connection:
-            connection = connection.execution_options(store_writes=True, store_durable=durable)
+            connection = connection.execution_options(store_locked={})
             with connection.begin():
-                if not durable and not self.is_sqlite:
+                if self.is_sqlite:
+                    _begin_writing(connection, durable=durable)
+                elif not durable:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield connection
 
@@ -81,15 +83,19 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A read transaction. On SQLite all its statements see the same snapshot."""
         with self._connected() as connection:
+            if self.is_sqlite:
+                _run_plainly(connection, "BEGIN")
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A read transaction whose statements see one and the same state of the database, on both databases."""
+        if self.is_sqlite:
+            with self.read() as connection:
+                yield connection
+            return
         with self._connected() as connection:
-            if not self.is_sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
+            yield connection.execution_options(isolation_level="REPEATABLE READ")
 
     def stream(self, statement: Executable, told: Mapping[str, Any] | None = None) -> Iterator[AnyRow]:
         """Rows of `statement`, never more than `STREAM_ROWS` of them in memory. Close the iterator to end it early."""
@@ -126,6 +132,12 @@ class Database:
             next_step="see that it runs, that its directory exists, is writable and has room, and that no other program "
             "locks it; then run it again, nothing of this step was written",
         )
+
+
+def locked_by(transaction: Connection) -> dict[str, Any]:
+    """What this write transaction has locked and read, for whoever asks again before it ends; nothing rolls back a part of it."""
+    known: dict[str, Any] = transaction.get_execution_options()["store_locked"]
+    return known
 
 
 def streamed(connection: Connection, statement: Executable, told: Mapping[str, Any] | None = None) -> Generator[AnyRow]:
@@ -176,12 +188,11 @@ def _engine(url: URL) -> Engine:
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
-    # The driver's own transaction control begins too late and never for reads; `_begin_sqlite` does it.
+    # The driver's own transaction control begins too late and never for reads; `read` and `write` begin themselves.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
@@ -192,14 +203,10 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("store_writes", False):
-        _run_plainly(connection, "BEGIN")
-        return
+def _begin_writing(connection: Connection, *, durable: bool) -> None:
     # FULL syncs every commit, NORMAL with a write-ahead log only its checkpoints. The word stays with the connection;
     # where whoever opened it noted OFF, so it stays.
-    wanted = "FULL" if options.get("store_durable", True) else "NORMAL"
+    wanted = "FULL" if durable else "NORMAL"
     if connection.info.get("synchronous", "FULL") not in (wanted, "OFF"):
         _run_plainly(connection, f"PRAGMA synchronous = {wanted}")
         connection.info["synchronous"] = wanted
@@ -209,7 +216,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _run_plainly(connection: Connection, statement: str) -> None:
     """Past the library, which does more for a statement than the driver does: every transaction begins with this one.
 
-    An error is the one that the library makes of the driver's.
+    A listener for the beginning of transactions would do the same, but with a single one the library looks for listeners
+    at every step of every statement. An error is the one that the library makes of the driver's.
     """
     driver: Any = connection.connection.driver_connection
     try:

@@ -18,7 +18,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from connector_resources.store.columns import utc_text
-from connector_resources.store.engine import AnyRow, Database, chunks, streamed
+from connector_resources.store.engine import AnyRow, Database, chunks, locked_by, streamed
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent
 from connector_resources.store.schema import TRAIL, TRAIL_HEADS
@@ -111,6 +111,7 @@ class Trail:
                 previous = digest
             transaction.execute(_NEW_ROWS, rows)
             transaction.execute(_NEW_HEAD, {"wanted": connection, "seq": seq, "hash": previous})
+            locked_by(transaction)[connection] = seq, previous
             return previous
 
     def lock(self, connection: str, *, within: Connection) -> tuple[int, str]:
@@ -118,6 +119,12 @@ class Trail:
 
         Writers call it before they touch any other row, so that two of them never wait for each other.
         """
+        held: dict[str, tuple[int, str]] = locked_by(within)
+        if connection not in held:
+            held[connection] = self._locked_head(connection, within)
+        return held[connection]
+
+    def _locked_head(self, connection: str, within: Connection) -> tuple[int, str]:
         row = within.execute(_LOCKED_HEAD, {"wanted": connection}).one_or_none()
         if row is None:
             insert_absent(

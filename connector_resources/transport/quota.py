@@ -6,6 +6,7 @@ What a system says in its headers only lowers our level, never raises it: other 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,13 @@ def kept_back(calls: int) -> int:
     return min(max(1, int(calls * AT_ONCE)), calls - 1)
 
 
+#: how long places that were taken together may wait for their calls. Those who call without a pause need far less; what
+#: another process is told meanwhile, that nothing is left or that nobody may call, is heeded after that at the latest.
+IN_HAND_FOR = timedelta(seconds=0.25)
+#: how many times as many calls must be left as are taken together: what the system says is older than what is under way.
+PLENTY = 4
+
+
 class SharedQuota:
     """One bucket of the store as a transport's quota hook.
 
@@ -72,6 +80,9 @@ class SharedQuota:
     kept          calls of those that the system says are left which nobody makes; half as many may be made before what it
                   says is written down again
     untold        the capacity while the system does not say what is left, if that is another one
+    together      places taken in one visit to the store while calls follow each other, none has to wait and the system says
+                  that plenty are left; those that are not called for in time are lost, so it must be little beside the
+                  capacity
     """
 
     def __init__(
@@ -87,6 +98,7 @@ class SharedQuota:
         hear: Callable[[Heard], None] = lambda _heard: None,
         kept: int = 0,
         untold: int | None = None,
+        together: int = 1,
     ) -> None:
         self._quotas = quotas
         self._bucket = bucket
@@ -99,11 +111,33 @@ class SharedQuota:
         self._kept = kept
         self._untold = untold
         self._is_told = True
+        self._together = together
+        self._is_plenty = False
+        self._turn = threading.Lock()
+        #: places that were taken and not called for yet, when they are due, and whether that had to be waited for.
+        self._in_hand = 0
+        self._due_at: datetime | None = None
+        self._waits = False
 
     def before(self) -> float:
         """Seconds to wait before the next call; a place in the queue is taken."""
+        if self._together == 1:
+            return self._take(1)
+        with self._turn:
+            now = self._now()
+            follows = self._due_at is not None and timedelta(0) <= now - self._due_at <= IN_HAND_FOR
+            if follows and self._in_hand:
+                self._in_hand -= 1
+                return 0.0
+            # Who has to wait takes one place at a time: what is scarce is not taken for later.
+            cost = self._together if follows and self._is_plenty and not self._waits else 1
+            wait_s = self._take(cost)
+            self._in_hand, self._due_at, self._waits = cost - 1, now + timedelta(seconds=wait_s), wait_s > 0
+            return wait_s
+
+    def _take(self, cost: int) -> float:
         capacity = self._capacity if self._untold is None or self._is_told else self._untold
-        return self._quotas.take(self._bucket, capacity=capacity, refill_per_s=self._refill_per_s)
+        return self._quotas.take(self._bucket, capacity=capacity, refill_per_s=self._refill_per_s, cost=cost)
 
     def blocked(self) -> float:
         """Seconds for which nobody may call, by the server's word; no place is taken."""
@@ -118,6 +152,9 @@ class SharedQuota:
             return reset_in_s
         self._is_told = allowance is not None
         remaining = max(0, allowance.remaining - self._kept) if allowance else 0
+        self._is_plenty = response.status != 429 and remaining >= PLENTY * self._together
+        if not self._is_plenty:
+            self._put_down()
         if allowance:
             resets_at = now + timedelta(seconds=allowance.reset_in_s)
             self._hear(Heard(remaining, resets_at, allowance.limit))
@@ -131,6 +168,12 @@ class SharedQuota:
                 self._bucket, remaining=remaining, reset_in_s=allowance.reset_in_s, slack=self._kept // 2
             )
         return reset_in_s
+
+    def _put_down(self) -> None:
+        """Nobody calls with a place that was taken while the system said that more was left."""
+        if self._together > 1:
+            with self._turn:
+                self._in_hand, self._due_at = 0, None
 
 
 class SeveralQuotas:

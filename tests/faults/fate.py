@@ -89,15 +89,25 @@ class Watched:
         self.fate = Fate()
         self.is_full = False
         event.listen(engine, "connect", _impatient)
-        event.listen(engine, "commit", lambda _connection: self.fate.commits())
-        event.listen(engine, "before_cursor_execute", lambda *_: self.fate.goes_on())
-        # Before the product's own listener: a process may end, or another begin, before the write lock is taken.
-        event.listen(engine, "begin", lambda _connection: self.fate.goes_on(), insert=True)
-        event.listen(engine, "checkout", self._fill)
+        # The dialect and the pool are listened to, not the engine, which does twice as much for a statement then.
+        event.listen(engine, "do_execute", lambda *_: self.fate.goes_on())
+        event.listen(engine, "do_executemany", lambda *_: self.fate.goes_on())
+        event.listen(engine, "checkout", self._check_out)
+        self._commit = engine.dialect.do_commit
+        engine.dialect.do_commit = self._commits  # type: ignore[method-assign]
         # Connections that were opened before have the product's patience.
         engine.dispose()
 
-    def _fill(self, connection: Any, record: Any, *_: object) -> None:
+    def _commits(self, connection: Any) -> None:
+        self.fate.commits()
+        self._commit(connection)
+
+    def _check_out(self, connection: Any, record: Any, *_: object) -> None:
+        # Before the write lock is taken a process may end, or another begin.
+        self.fate.goes_on()
+        self._fill(connection, record)
+
+    def _fill(self, connection: Any, record: Any) -> None:
         """SQLite's own way to say that the disk is full."""
         if self.is_full == record.info.get("is_full", False):
             return

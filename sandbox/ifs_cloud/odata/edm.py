@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from sandbox.ifs_cloud.refusals import BadRequest
@@ -99,6 +100,7 @@ def entity(name: str, keys: str, properties: Mapping[str, str], lu: str = "") ->
     return EntityType(name, lu or name, tuple(keys.split()), known)
 
 
+@cache
 def _property(code: str, name: str, column: str) -> Property:
     found = _CODE.fullmatch(code)
     if found is None:

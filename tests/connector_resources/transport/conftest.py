@@ -208,7 +208,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.moment
 
-    def advance(self, seconds: int) -> None:
+    def advance(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
 
 

@@ -85,3 +85,78 @@ def test_answers_without_headers_change_nothing(timed_store: Store, clock: Any) 
     assert one.after(Response(429, {}, b"")) is None
     assert one.before() == 0
     assert clock() == datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def visits(timed_store: Store) -> list[int]:
+    """What was taken in each visit to the store."""
+    take, seen = timed_store.quotas.take, []
+
+    def noted(bucket: str, **told: Any) -> float:
+        seen.append(told["cost"])
+        return take(bucket, **told)
+
+    timed_store.quotas.take = noted  # type: ignore[method-assign]
+    return seen
+
+
+def together(store: Store, clock: Any, capacity: int = 100) -> SharedQuota:
+    return SharedQuota(
+        store.quotas,
+        "gocardless:acme",
+        capacity=capacity,
+        refill_per_s=Fraction(2),
+        read_headers=gocardless_allowance,
+        now=clock,
+        together=4,
+    )
+
+
+def test_who_calls_without_a_pause_takes_several_places_in_one_visit(
+    timed_store: Store, clock: Any, visits: list[int]
+) -> None:
+    one = together(timed_store, clock)
+    assert one.before() == 0
+    one.after(answer(clock, 200, 99, 60))
+    assert [one.before() for _ in range(8)] == [0] * 8
+    assert visits == [1, 4, 4]
+    other = quota(timed_store, clock)
+    other.before()
+    assert timed_store.quotas.take("gocardless:acme", capacity=10, refill_per_s=Fraction(2), cost=1) > 0
+
+
+def test_places_in_hand_are_lost_after_a_pause(timed_store: Store, clock: Any, visits: list[int]) -> None:
+    one = together(timed_store, clock)
+    one.before()
+    one.after(answer(clock, 200, 99, 60))
+    one.before()
+    clock.advance(1)
+    one.before()
+    assert visits == [1, 4, 1]
+
+
+@pytest.mark.parametrize(("status", "left"), [(200, 15), (429, 90)])
+def test_where_little_is_left_or_refused_no_place_is_kept_in_hand(
+    timed_store: Store, clock: Any, visits: list[int], status: int, left: int
+) -> None:
+    one = together(timed_store, clock)
+    one.before()
+    one.after(answer(clock, 200, 99, 60))
+    one.before()
+    one.after(answer(clock, status, left, 60))
+    one.before()
+    assert visits == [1, 4, 1]
+
+
+def test_several_places_that_have_to_be_waited_for_are_due_together(
+    timed_store: Store, clock: Any, visits: list[int]
+) -> None:
+    one = together(timed_store, clock, capacity=4)
+    one.before()
+    one.after(answer(clock, 200, 99, 60))
+    wait_s = one.before()
+    assert wait_s == 0.5
+    clock.advance(wait_s)
+    assert [one.before() for _ in range(3)] == [0] * 3
+    assert one.before() == 0.5, "what was taken together is used up"
+    assert visits == [1, 4, 1], "who has to wait takes one at a time"

@@ -17,8 +17,9 @@ from connector_resources.erp.exact_online.authorisation import authorise
 from connector_resources.runtime import Runtime
 from connector_resources.settings import Settings
 from sandbox.visma.company import Company
-from tests.erp_sections import exact_online_section, ifs_cloud_section, sage300_section, visma_section
+from tests.erp_sections import datev_section, exact_online_section, ifs_cloud_section, sage300_section, visma_section
 from tests.evenings import EVENING
+from tests.installations import consent_to_datev
 
 NOWHERE = "http://127.0.0.1:9"
 REDIRECT = "http://127.0.0.1:8123/callback"
@@ -29,6 +30,7 @@ CREDENTIALS = {
         "exact_client_secret": "sandbox-secret",
     },
     "sage300": {"sage300_username": "GCAPI", "sage300_password": "Gocard1ess!"},
+    "datev": {"datev_client_id": "sandbox-public"},
     "ifs_cloud": {"ifs_client_id": "gc_connector", "ifs_client_secret": "sandbox-secret"},
 }
 
@@ -70,6 +72,8 @@ def opened(
         if erp == "exact_online":
             begun = authorise(connection.erp, runtime.context(connection), REDIRECT)
             begun.complete(requests.get(begun.url, allow_redirects=False, timeout=10).headers["location"])
+        if erp == "datev":
+            consent_to_datev(runtime, connection)
         yield Opened(runtime, connection, "10:" if erp == "ifs_cloud" else "")
 
 
@@ -82,6 +86,8 @@ def _section(erp: str, address: str) -> dict[str, Any]:
             return {**exact_online_section(address), "calls_per_minute": 10_000_000, "calls_per_day": 10_000_000}
         case "sage300":
             return sage300_section(address)
+        case "datev":
+            return datev_section(address)
         case "ifs_cloud":
             return {**ifs_cloud_section(address, "CR0001"), "calls_per_minute": 10_000_000}
     raise ValueError(f"{erp} is not measured")

@@ -251,7 +251,7 @@ def p95(values: Sequence[float]) -> float:
 
 
 def run(quick: bool) -> Found:
-    webhooks, blocks = (5, 1) if quick else (40, 2)
+    webhooks, blocks = (5, 1) if quick else (20, 2)
     page = Page(
         "From a webhook to posting code",
         "Seconds from the receiver's answer to the first line of posting code, median / 95th percentile, in parts.",

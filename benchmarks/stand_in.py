@@ -14,12 +14,14 @@ from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.clock import SandboxClock
+from sandbox.datev.app import create_app as create_datev
 from sandbox.exact_online.app import create_app as create_exact_online
 from sandbox.ifs_cloud.app import create_app as create_ifs_cloud
 from sandbox.sage300.app import create_app as create_sage300
 from sandbox.serve import running
 from sandbox.visma.app import create_app as create_visma
-from tests.evenings import evening_company, evening_division, evening_sage300, evening_tenant
+from tests.evenings import datacentre, evening_company, evening_division, evening_sage300, evening_tenant
 
 CUSTOMERS = 50
 
@@ -48,6 +50,11 @@ def application(kind: str) -> ASGIApp:
             return create_exact_online(division)
         case "sage300":
             return create_sage300(evening_sage300(CUSTOMERS))
+        case "datev":
+            # A job is done when it is first looked at; whoever sent it waits as long as DATEV's rule says before that.
+            centre = datacentre(SandboxClock())
+            centre.behaviour.pending_polls = 0
+            return create_datev(centre)
         case "ifs_cloud":
             return create_ifs_cloud(evening_tenant(CUSTOMERS))
     raise ValueError(f"there is no stand-in {kind!r} to be measured")

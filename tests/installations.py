@@ -177,7 +177,7 @@ def datev_installation(
             connection,
             naps,
         ):
-            _consent(runtime, connection)
+            consent_to_datev(runtime, connection)
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
@@ -277,7 +277,7 @@ def ifs_cloud_installation(
             yield Installation(home, runtime, connection, world, gocardless, erp, naps)
 
 
-def _consent(runtime: Runtime, connection: Connection) -> None:
+def consent_to_datev(runtime: Runtime, connection: Connection) -> None:
     """What `connector authorize` does, with the stand-in's page answering by itself."""
     books = connection.book_settings
     context = BuildContext(connection.name, books, runtime.store, runtime.clock, rng=random.Random(1))

@@ -37,7 +37,7 @@ MOST_MS_EACH = 30
 MOST_OF_BARE = 30 / 28
 PATIENCE_S = 900
 #: a round is a load of the project's and one of bare assets.
-ROUNDS = 3
+ROUNDS = 2
 REASON = (
     "Most of it is Dagster's own: decorating 18 assets and 7 checks, binding their resources, and resolving three jobs. "
     "Bare assets, 16 with 4 checks and one job, stand beside it. What was tried: jobs look at their connection's assets only, "

@@ -42,7 +42,7 @@ def run(quick: bool) -> Found:
 
 
 def _size(erp: str, quick: bool) -> int:
-    few, many = (40, 200) if quick else (100, 1000)
+    few, many = (40, 200) if quick else (60, 1000)
     return many if erp in TAKES_BATCHES else few
 
 

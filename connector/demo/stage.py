@@ -169,13 +169,16 @@ def _set_up_event_action(stage: Stage, role: Role, url: str) -> None:
     answer.raise_for_status()
 
 
+#: below those that systems give to outgoing connections (from 32768 on Linux, higher elsewhere): one of these might take the
+#: port of a server that has not started yet, or is being started again.
+LISTENING_PORTS = range(20_000, 32_000)
+
+
 def free_ports(count: int) -> int:
     """The first of `count` consecutive free loopback ports."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65_535 and all(_is_free(first + n) for n in range(count)):
+        first = secrets.choice(LISTENING_PORTS[:-count])
+        if all(_is_free(first + n) for n in range(count)):
             return first
 
 

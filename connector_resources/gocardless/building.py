@@ -61,7 +61,8 @@ def build_client(section: Access, context: BuildContext) -> GoCardlessClient:
     )
 
 
-#: places of the quota taken in one visit to the store: a page is read in few times as long as such a visit takes.
+#: places of the quota taken in one visit to the store, a hundredth of the limit at most: one visit for each page would take
+#: a seventh as long as reading the page.
 TOGETHER = 8
 
 

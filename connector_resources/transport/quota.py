@@ -121,8 +121,6 @@ class SharedQuota:
 
     def before(self) -> float:
         """Seconds to wait before the next call; a place in the queue is taken."""
-        if self._together == 1:
-            return self._take(1)
         with self._turn:
             now = self._now()
             follows = self._due_at is not None and timedelta(0) <= now - self._due_at <= IN_HAND_FOR
@@ -171,9 +169,8 @@ class SharedQuota:
 
     def _put_down(self) -> None:
         """Nobody calls with a place that was taken while the system said that more was left."""
-        if self._together > 1:
-            with self._turn:
-                self._in_hand, self._due_at = 0, None
+        with self._turn:
+            self._in_hand, self._due_at = 0, None
 
 
 class SeveralQuotas:

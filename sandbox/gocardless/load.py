@@ -65,9 +65,9 @@ def load_confirmed_payments(
             payment = _payment(world, mandate, number, amount_minor + number % 100, currency, moment)
             world.settlement.collected(payment, world.today())
             payments.append(payment.id)
-            payment.prepare()
             for action in story:
                 _event(world, payment, action, moment, announce)
+            payment.prepare()
     return Loaded(tuple(str(m.links["customer"]) for m in mandates), tuple(m.id for m in mandates), tuple(payments))
 
 
@@ -98,6 +98,7 @@ def load_payout(world: World, payments: Sequence[str], *, items: int, at: dateti
         for payment in chosen:
             payment.link(payout=payout.id)
             payment.change(status="paid_out")
+            payment.prepare()
         body = _event_body(world, payout, "payouts", "paid", "payout_paid", "The payout was sent to your bank.", moment)
         _keep(world, body, announce)
         return payout
@@ -173,10 +174,10 @@ def _event_body(
 
 
 def _keep(world: World, event: Record, announce: bool) -> None:
-    event.prepare()
     world.events.add(event)
     if announce:
         world.webhook_desk.announce(event)
+    event.prepare()
 
 
 def _known(world: World, identity: str) -> Record:

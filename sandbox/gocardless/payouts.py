@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.gocardless.payment_states import IllegalStep
-from sandbox.gocardless.records import Record
+from sandbox.gocardless.records import Record, compact_json
 from sandbox.gocardless.settlement import FEE_TYPES, Entry, tax_body
 from sandbox.gocardless.timestamps import stamp
 
@@ -31,8 +31,12 @@ class Item:
     """One line of a payout as the API shows it, with its entry. Items have no id and no date."""
 
     entry: Entry
-    body: dict[str, Any]
     json: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = orjson.loads(self.json)
+        return body
 
 
 class Payouts:
@@ -122,11 +126,12 @@ class Payouts:
         """The rate into the tax currency is known: every tax that was waiting gets its destination amount."""
         items = self.items[payout.id]
         for item in items:
-            for tax in item.body["taxes"]:
+            body = item.body
+            for tax in body["taxes"]:
                 if tax["destination_currency"] != tax["currency"]:
                     converted = (Decimal(tax["amount"]) * rate).quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)
                     tax.update(destination_amount=str(converted), exchange_rate=f"{rate:.10f}")
-            item.json = orjson.dumps(item.body)
+            item.json = compact_json(body)
         return self.world.emit(
             payout, "payouts", "tax_exchange_rates_confirmed",
             cause="payout_tax_exchange_rates_confirmed", origin="gocardless",
@@ -256,4 +261,4 @@ def _item(entry: Entry) -> Item:
         "taxes": tax_body(entry),
         "type": entry.type,
     }
-    return Item(entry, body, orjson.dumps(body))
+    return Item(entry, compact_json(body))

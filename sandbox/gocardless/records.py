@@ -7,7 +7,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,19 +15,23 @@ import orjson
 Predicate = Callable[["Record"], bool]
 
 
-@dataclass(slots=True, eq=False)
 class Record:
     """One resource. `body` is what the API shows and changes only through `change` and `link`; `hidden` is ours
     alone.
     """
 
-    id: str
-    created_at: str
-    body: dict[str, Any]
-    sequence: int = 0
-    removed: bool = False
-    hidden: dict[str, Any] = field(default_factory=dict)
-    _json: bytes | None = None
+    __slots__ = ("_body", "_json", "created_at", "hidden", "id", "removed", "sequence")
+
+    def __init__(
+        self, identity: str, created_at: str, body: dict[str, Any], *, hidden: dict[str, Any] | None = None
+    ) -> None:
+        self.id = identity
+        self.created_at = created_at
+        self.hidden = {} if hidden is None else hidden
+        self.sequence = 0
+        self.removed = False
+        self._body: dict[str, Any] | None = body
+        self._json: bytes | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -35,14 +39,24 @@ class Record:
         return (self.created_at, self.sequence)
 
     @property
+    def body(self) -> dict[str, Any]:
+        if self._body is None:
+            body: dict[str, Any] = orjson.loads(self.json)
+            return body
+        return self._body
+
+    @property
     def json(self) -> bytes:
         if self._json is None:
-            self._json = orjson.dumps(self.body)
+            self._json = compact_json(self.body)
         return self._json
 
     def prepare(self) -> None:
-        """Make the JSON now, so that the first page is as quick as the second."""
-        self._json = orjson.dumps(self.body)
+        """Make the JSON now, so that the first page is as quick as the second, and keep nothing else of the body: a
+        million records are many.
+        """
+        self._json = compact_json(self.body)
+        self._body = None
 
     @property
     def status(self) -> str:
@@ -54,12 +68,20 @@ class Record:
         return links
 
     def change(self, **values: Any) -> None:
-        self.body.update(values)
-        self._json = None
+        self._opened().update(values)
 
     def link(self, **values: str) -> None:
-        self.links.update(values)
+        self._opened()["links"].update(values)
+
+    def _opened(self) -> dict[str, Any]:
+        self._body = self.body
         self._json = None
+        return self._body
+
+
+def compact_json(body: dict[str, Any]) -> bytes:
+    """JSON to keep. What orjson returns holds on to the kilobytes of its buffer, however short the text is; a copy does not."""
+    return bytes(memoryview(orjson.dumps(body)))
 
 
 def _key(record: Record) -> tuple[str, int]:

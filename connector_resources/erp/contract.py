@@ -57,6 +57,11 @@ class Traits:
     subscribes: bool = False
     #: True where customers' account numbers can be read, for mandates that are made directly (`KnowsBankDetails`).
     knows_bank_details: bool = False
+    #: (posting, document) kinds whose read-back asks the ERP for the document and nothing else, not even what is written down of
+    #: it: it goes on beside the next sends and commits.
+    read_back_aside: frozenset[tuple[PostingKind, str]] = frozenset()
+    #: how many postings fill one call of such a read-back.
+    read_back_at_once: int = 0
 
 
 @dataclass(frozen=True, slots=True)

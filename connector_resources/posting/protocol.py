@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -44,6 +44,7 @@ from connector_resources.posting.instructions import never_arrived, not_whole
 from connector_resources.posting.jobs import JobLimits, await_jobs
 from connector_resources.posting.next_work import next_work
 from connector_resources.posting.parties import erp_customers_of
+from connector_resources.posting.reading_back import IN_A_THREAD, Aside, ReadingBack
 from connector_resources.store.engine import chunks
 from connector_resources.store.leases import Lease
 from connector_resources.store.posting_codec import Decoding
@@ -116,11 +117,12 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Waiting, passed in so that tests and fault campaigns own it."""
+    """Waiting, and what is done meanwhile, passed in so that tests and fault campaigns own it."""
 
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     jobs: JobLimits = field(default_factory=JobLimits)
+    aside: Aside = IN_A_THREAD
 
 
 class PostingProtocol:
@@ -157,10 +159,14 @@ class PostingProtocol:
         kinds = self._connector.traits.kinds.intersection(kinds)
         leases = self._store.leases
         name = f"posting:{self._connection}"
-        with leases.hold(name, ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease, Heartbeat(lease, HEARTBEAT_S):
-            self._recover(lease, report)
-            while not report.stopped and self._one_pass(lease, kinds, days, report, progress):
-                self._recover(lease, report)
+        with (
+            leases.hold(name, ttl_s=LEASE_TTL_S, wait_s=LEASE_WAIT_S) as lease,
+            Heartbeat(lease, HEARTBEAT_S),
+            ReadingBack(self._connector, self._around.aside) as reading,
+        ):
+            self._recover(lease, reading, report)
+            while not report.stopped and self._one_pass(lease, reading, kinds, days, report, progress):
+                self._recover(lease, reading, report)
         for hold in report.held:
             about = {"connection": self._connection, "posting": hold.posting_key, "code": hold.code}
             log.warning("posting held: %s", hold.code, extra=about)
@@ -171,6 +177,7 @@ class PostingProtocol:
     def _one_pass(
         self,
         lease: Lease,
+        reading: ReadingBack,
         kinds: Collection[PostingKind],
         days: tuple[date, date] | None,
         report: PostingReport,
@@ -185,7 +192,7 @@ class PostingProtocol:
         read_back = {item.posting.key for item in work if item.done and not item.done[-1].verified}
         verified: dict[str, StepDone] = {}
         try:
-            work, holds = self._verify(work, verified)
+            work, holds = self._verify(reading, work, verified)
             self._connector.prepare([item.posting for item in work if item.posting.key not in read_back])
         except (NotSent, BadAnswer) as error:
             report.stop(error)
@@ -205,11 +212,11 @@ class PostingProtocol:
                     case Complete():
                         completes.append(answer)
         before = report.submissions + report.in_doubt
-        self._send_all(lease, planned, Learned(verified, holds, completes), report, len(work), progress)
+        self._send_all(lease, reading, work, planned, Learned(verified, holds, completes), report, progress)
         return bool(holds or completes or report.submissions + report.in_doubt > before)
 
     def _verify(
-        self, work: Sequence[PostingWork], verified: dict[str, StepDone]
+        self, reading: ReadingBack, work: Sequence[PostingWork], verified: dict[str, StepDone]
     ) -> tuple[list[PostingWork], list[Hold]]:
         """Read back the newest document of every posting that has an unverified one; those that agree go to `verified`."""
         requests = [
@@ -220,7 +227,7 @@ class PostingProtocol:
         if not requests:
             return list(work), []
         holds: list[Hold] = []
-        for request, answer in zip(requests, self._connector.verify(requests), strict=True):
+        for request, answer in zip(requests, reading.answers(requests), strict=True):
             key = request.work.posting.key
             match answer:
                 case Verified(document=document):
@@ -240,22 +247,44 @@ class PostingProtocol:
     def _send_all(
         self,
         lease: Lease,
+        reading: ReadingBack,
+        work: Sequence[PostingWork],
         planned: Sequence[PlannedSubmission],
         learned: Learned,
         report: PostingReport,
-        total: int,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         """Group by group. What one group was answered, and what the pass has learned, is committed with the next claim."""
+        traits, by_key = self._connector.traits, {item.posting.key: item for item in work}
         answered: list[tuple[int, Settlement]] = []
-        for number, group in enumerate([*chunks(planned, self._connector.traits.claim_group), ()]):
+        made: list[VerifyRequest] = []
+        for number, group in enumerate([*chunks(planned, traits.claim_group), ()]):
             following = () if report.stopped else group
+            if not report.stopped and (len(made) >= traits.read_back_at_once or not following):
+                reading.begin(made)
+                made = []
             rows = self._commit(lease, answered, learned, report, following)
             if progress is not None and number:
-                progress(report.settled, total)
+                progress(report.settled, len(work))
             if not following:
                 return
             learned, answered = Learned(), self._send_group(lease, following, rows, report)
+            made += self._read_aside(by_key, zip(rows, following, strict=True), dict(answered))
+
+    def _read_aside(
+        self,
+        work: Mapping[str, PostingWork],
+        sent: Iterable[tuple[SubmissionRow, PlannedSubmission]],
+        answered: Mapping[int, Settlement],
+    ) -> Iterator[VerifyRequest]:
+        """What was made and may be read back at once, as the next pass will ask for it with its documents from the store."""
+        for row, planned in sent:
+            match answered.get(row.id):
+                case SettledPosted(document=document):
+                    for item in (work[key] for key in planned.posting_keys):
+                        if (item.posting.kind, document.kind) in self._connector.traits.read_back_aside:
+                            done = (*item.done, StepDone(planned.step, document))
+                            yield VerifyRequest(replace(item, done=done), planned.step, document)
 
     def _commit(
         self,
@@ -405,16 +434,20 @@ class PostingProtocol:
 
     # --- recover ---------------------------------------------------------------------------------------------------
 
-    def _recover(self, lease: Lease, report: PostingReport) -> None:
+    def _recover(self, lease: Lease, reading: ReadingBack, report: PostingReport) -> None:
         """Bring every submission without a recorded end to one: poll, look up, adopt, send again, or park for a person.
 
         What is sent again and not answered again is left to the next round: a short trouble should not need a person.
         """
         found = self._open()
+        if not found:
+            return
+        reading.end()
         self._await_jobs(lease, found, report)
         rows = [row for row in found if row.state != "accepted"]
         if not rows:
             return
+        reading.forget()
         # A look-up that finds nothing is believed only after the ERP's read lag. When the newest request left is not
         # known, a group being claimed long before its last one is sent, so the whole of it is waited out.
         self._around.sleep(self._connector.traits.read_lag_s)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, fun
 
 from connector_resources.erp.contract import ErpCustomer
 from connector_resources.errors import StoreError
+from connector_resources.store.among import among
 from connector_resources.store.engine import AnyRow, Database, chunks
 from connector_resources.store.forgotten import go_on_with_numbers, numbers_are_forgotten
 from connector_resources.store.json_text import dump_json, load_json
@@ -38,7 +39,7 @@ _LINKED: dict[ColumnElement[str], Select[*tuple[Any, ...]]] = {
     column: select(_links.gocardless_customer, _links.erp_customer, _links.method, _links.linked_at)
     .where(
         _links.connection == bindparam("wanted_connection"),
-        column.in_(bindparam("wanted_values", expanding=True)),
+        among(column, "wanted_values"),
     )
     .order_by(_links.gocardless_customer)
     for column in (_links.gocardless_customer, _links.erp_customer)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, select
 
+from connector_resources.store.among import among
 from connector_resources.store.engine import AnyRow, Database, chunks
 from connector_resources.store.rows import insert_absent
 from connector_resources.store.schema import DECISIONS, INBOX_EVENTS
@@ -17,7 +18,7 @@ from connector_resources.store.trail import Trail, TrailEntry
 _OF_SUBJECTS = (
     select(DECISIONS)
     .where(DECISIONS.c.connection == bindparam("wanted_connection"))
-    .where(DECISIONS.c.subject.in_(bindparam("wanted_subjects", expanding=True)))
+    .where(among(DECISIONS.c.subject, "wanted_subjects"))
     .order_by(DECISIONS.c.decided_at, DECISIONS.c.event_id)
 )
 

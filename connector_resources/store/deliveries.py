@@ -21,6 +21,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from connector_resources.errors import WebhookRefused
 from connector_resources.gocardless.webhook import organisation_of, parse_webhook
+from connector_resources.store.among import among
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.inbox import DayOf, dropping, event_rows
 from connector_resources.store.rows import insert_absent
@@ -64,13 +65,11 @@ _QUEUE = select(_deliveries.id, _deliveries.connection, _deliveries.event_count)
 _WAITING = _QUEUE.where(DELIVERY_IS_WAITING)
 _UNTAKEN = _QUEUE.where(DELIVERY_IS_UNTAKEN)
 _ROWS = (
-    select(INBOX_DELIVERIES)
-    .where(_deliveries.id.in_(bindparam("wanted_ids", expanding=True)), DELIVERY_IS_UNTAKEN)
-    .order_by(_deliveries.id)
+    select(INBOX_DELIVERIES).where(among(_deliveries.id, "wanted_ids"), DELIVERY_IS_UNTAKEN).order_by(_deliveries.id)
 )
 _TAKE = (
     update(INBOX_DELIVERIES)
-    .where(_deliveries.id.in_(bindparam("wanted_ids", expanding=True)), DELIVERY_IS_UNTAKEN)
+    .where(among(_deliveries.id, "wanted_ids"), DELIVERY_IS_UNTAKEN)
     .values(state=DeliveryState.TAKEN.value, problem=None)
     .returning(_deliveries.id)
 )

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from connector_resources.store.columns import TEXT
-from connector_resources.store.engine import Database, chunks
+from connector_resources.store.among import among
+from connector_resources.store.engine import Database
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import put_rows
 from connector_resources.store.schema import ENTITIES, PAYOUT_ITEMS, PAYOUT_READS
@@ -92,12 +92,10 @@ class Entities:
         """Those of `ids` that were never read, in the order given, each once."""
         if not ids:
             return []
-        known: set[str] = set()
+        told = {"of_connection": connection, "of_type": resource_type, "ids": list(dict.fromkeys(ids))}
         with self._database.read() as reading:
-            for slice_ids in chunks(list(dict.fromkeys(ids))):
-                told = {"of_connection": connection, "of_type": resource_type, "ids": slice_ids}
-                known.update(reading.scalars(_KNOWN_IDS, told))
-        return [key for key in dict.fromkeys(ids) if key not in known]
+            known = set(reading.scalars(_KNOWN_IDS, told))
+        return [key for key in told["ids"] if key not in known]
 
     def of_day(self, connection: str, resource_type: str, first_day: date, last_day: date) -> Iterator[dict[str, Any]]:
         """Bodies of resources created on these activity days, by day and id; streamed."""
@@ -172,23 +170,17 @@ def _texts(reading: Connection, connection: str, resource_type: str, ids: Sequen
     if not ids:
         return {}
     wanted = {"of_connection": connection, "of_type": resource_type, "ids": list(dict.fromkeys(ids))}
-    if reading.dialect.name == "sqlite":
-        found = reading.execute(_BY_IDS_SQLITE, {**wanted, "ids": dump_json(wanted["ids"])})
-    else:
-        found = reading.execute(_BY_IDS_POSTGRESQL, wanted)
+    found = reading.execute(_BY_IDS, wanted)
     return {row.id: row.body for row in found}
 
 
 _KNOWN_IDS = select(_entities.id).where(
     _entities.connection == bindparam("of_connection"),
     _entities.resource_type == bindparam("of_type"),
-    _entities.id.in_(bindparam("ids", expanding=True)),
+    among(_entities.id, "ids"),
 )
-# All ids as one parameter: a statement that names 500 of them is written anew for each page.
 _BY_IDS = select(_entities.id, _entities.body).where(
-    _entities.connection == bindparam("of_connection"), _entities.resource_type == bindparam("of_type")
-)
-_BY_IDS_POSTGRESQL = _BY_IDS.where(_entities.id == func.any(bindparam("ids", type_=ARRAY(TEXT))))
-_BY_IDS_SQLITE = _BY_IDS.where(
-    _entities.id.in_(select(func.json_each(bindparam("ids", type_=TEXT)).table_valued("value").c.value))
+    _entities.connection == bindparam("of_connection"),
+    _entities.resource_type == bindparam("of_type"),
+    among(_entities.id, "ids"),
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, select, text, update
 
+from connector_resources.store.among import among
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent
@@ -44,7 +45,7 @@ _NEW_SUBJECTS = (
 _STORY = (
     select(_events.subject, _events.body)
     .where(_events.connection == bindparam("wanted_connection"))
-    .where(_events.subject.in_(bindparam("wanted_subjects", expanding=True)))
+    .where(among(_events.subject, "wanted_subjects"))
     .order_by(_events.created_at, _events.event_id)
 )
 _ANYTHING_NEW = select(
@@ -54,7 +55,7 @@ _ANYTHING_NEW = select(
 _MARK_PROCESSED = (
     update(INBOX_EVENTS)
     .where(_events.connection == bindparam("wanted_connection"))
-    .where(_events.event_id.in_(bindparam("wanted_ids", expanding=True)), _events.processed_at.is_(None))
+    .where(among(_events.event_id, "wanted_ids"), _events.processed_at.is_(None))
     .values(processed_at=bindparam("moment"))
 )
 

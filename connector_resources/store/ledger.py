@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from bookkeeping.postings import Posting, PostingKind, require_balance
 from connector_resources.erp.contract import Complete, Hold
 from connector_resources.errors import IllegalTransition
+from connector_resources.store.among import among
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.ledger_reading import LedgerReading
 from connector_resources.store.posting_codec import encode_posting
@@ -27,7 +28,7 @@ from connector_resources.store.trail import Trail, TrailEntry
 
 _SUBJECTS = select(POSTINGS.c.key, POSTINGS.c.subject).where(
     POSTINGS.c.connection == bindparam("wanted_connection"),
-    POSTINGS.c.key.in_(bindparam("wanted_keys", expanding=True)),
+    among(POSTINGS.c.key, "wanted_keys"),
 )
 
 _NOT_HELD = {"held_code": "", "held_reason": "", "held_next_step": ""}
@@ -219,10 +220,10 @@ def posting_entries(
     transaction: Connection, connection: str, kind: str, payloads: Sequence[tuple[str, dict[str, Any]]]
 ) -> list[TrailEntry]:
     """One trail entry for each (posting key, payload), about the posting's subject."""
-    subjects: dict[str, str] = {}
-    for slice_keys in chunks(sorted({key for key, _ in payloads})):
-        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        subjects.update((key, subject) for key, subject in transaction.execute(_SUBJECTS, wanted))
+    if not payloads:
+        return []
+    wanted = {"wanted_connection": connection, "wanted_keys": {key for key, _ in payloads}}
+    subjects: dict[str, str] = dict(iter(transaction.execute(_SUBJECTS, wanted)))
     return [TrailEntry(kind, subjects[key], {"posting": key, **payload}) for key, payload in payloads]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Integer, Select, bindp
 
 from bookkeeping.postings import Posting, PostingKind
 from connector_resources.erp.contract import PostingWork, StepDone
+from connector_resources.store.among import among
 from connector_resources.store.engine import CHUNK, AnyRow, Database, chunks, streamed
 from connector_resources.store.new_customers import NewCustomer, all_new, awaited_by, new_among
 from connector_resources.store.posting_codec import Decoding, decode_posting
@@ -259,8 +260,8 @@ class LedgerReading:
 _IN_ORDER = select(POSTINGS).order_by(_postings.connection, _postings.occurred_at, _postings.key)
 _OF_ONE = _IN_ORDER.where(_postings.connection == bindparam("wanted_connection"))
 # Built once: a run asks for these again and again.
-_BY_KEY = _OF_ONE.where(_postings.key.in_(bindparam("wanted", expanding=True)))
-_BY_SUBJECT = _OF_ONE.where(_postings.subject.in_(bindparam("wanted", expanding=True)))
+_BY_KEY = _OF_ONE.where(among(_postings.key, "wanted"))
+_BY_SUBJECT = _OF_ONE.where(among(_postings.subject, "wanted"))
 
 
 @cache

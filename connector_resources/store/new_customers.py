@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, exists, select
 
 from bookkeeping.postings import Posting, PostingKind
+from connector_resources.store.among import among
 from connector_resources.store.customers import ALLOCATED
 from connector_resources.store.engine import AnyRow, chunks
 from connector_resources.store.schema import CUSTOMER_LINKS, POSTING_IS_HELD, POSTING_IS_UNFINISHED, POSTINGS
@@ -28,7 +29,7 @@ _OWN_POSTINGS = (
     select(_postings.subject, _postings.key, _postings.state)
     .where(
         _postings.connection == bindparam("wanted_connection"),
-        _postings.subject.in_(bindparam("wanted_customers", expanding=True)),
+        among(_postings.subject, "wanted_customers"),
         _postings.kind == PostingKind.CUSTOMER.value,
         exists().where(
             _links.connection == _postings.connection,

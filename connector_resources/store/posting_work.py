@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Document, PostingWork, StepDone
-from connector_resources.store.engine import AnyRow, chunks
+from connector_resources.store.among import among
+from connector_resources.store.engine import AnyRow
 from connector_resources.store.json_text import load_json
 from connector_resources.store.schema import SUBMISSION_IS_OPEN, SUBMISSION_POSTINGS, SUBMISSIONS
 from connector_resources.store.states import SubmissionState
@@ -32,7 +33,7 @@ _DOCUMENTS = (
     .join(SUBMISSIONS, _submissions.id == _links.submission_id)
     .where(
         _links.connection == bindparam("wanted_connection"),
-        _links.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        among(_links.posting_key, "wanted_keys"),
         _submissions.state == SubmissionState.POSTED.value,
     )
     # Not by time: a clock may go back, and a posting has one submission under way at most.
@@ -43,7 +44,7 @@ _OPEN_SUBMISSIONS = (
     .join(SUBMISSIONS, _submissions.id == _links.submission_id)
     .where(
         _links.connection == bindparam("wanted_connection"),
-        _links.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        among(_links.posting_key, "wanted_keys"),
         SUBMISSION_IS_OPEN,
     )
 )
@@ -51,16 +52,16 @@ _OPEN_SUBMISSIONS = (
 
 def documents_of(reading: Connection, connection: str, keys: Collection[str]) -> dict[str, tuple[StepDone, ...]]:
     """The settled steps of each posting in the order they were settled; postings without one are left out."""
+    if not keys:
+        return {}
     found: dict[str, list[StepDone]] = {}
     # A submission may carry many postings: its document is made once.
     steps: dict[int, StepDone] = {}
-    for slice_keys in chunks(sorted(set(keys))):
-        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        for row in reading.execute(_DOCUMENTS, wanted):
-            step = steps.get(row.id)
-            if step is None:
-                step = steps[row.id] = StepDone(row.step, document_of(row), row.verified)
-            found.setdefault(row.posting_key, []).append(step)
+    for row in reading.execute(_DOCUMENTS, {"wanted_connection": connection, "wanted_keys": keys}):
+        step = steps.get(row.id)
+        if step is None:
+            step = steps[row.id] = StepDone(row.step, document_of(row), row.verified)
+        found.setdefault(row.posting_key, []).append(step)
     return {key: tuple(done) for key, done in found.items()}
 
 
@@ -81,11 +82,10 @@ def work_of(reading: Connection, connection: str, postings: Sequence[Posting]) -
 
 def with_open_submission(reading: Connection, connection: str, keys: Collection[str]) -> dict[str, int]:
     """Those of `keys` that have a submission whose end is not recorded, with its id."""
-    found: dict[str, int] = {}
-    for slice_keys in chunks(sorted(set(keys))):
-        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        found.update((key, submission_id) for key, submission_id in reading.execute(_OPEN_SUBMISSIONS, wanted))
-    return found
+    if not keys:
+        return {}
+    wanted = {"wanted_connection": connection, "wanted_keys": keys}
+    return dict(iter(reading.execute(_OPEN_SUBMISSIONS, wanted)))
 
 
 def document_of(row: AnyRow) -> Document:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Column, Connection, Dialect, Table, and_, bindparam, select, update
+from sqlalchemy import ClauseElement, Column, Connection, Dialect, Table, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg2
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector_resources.errors import IllegalTransition
+from connector_resources.store.among import among
 from connector_resources.store.engine import chunks
+from connector_resources.store.json_text import dump_json
 
 Values = Mapping[str, Any]
 
@@ -35,6 +37,18 @@ def insert_absent(connection: Connection, table: Table, rows: Sequence[Values], 
         values = [value for row in plain.parameters(part) for value in row]
         found.update(connection.exec_driver_sql(plain.of(len(part)), tuple(values)).scalars())
     return found
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert the rows; all have the same columns."""
+    if not rows:
+        return
+    plain = _plain_rows(connection.dialect, table, tuple(rows[0]))
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(plain.sql, plain.parameters(rows))
+        return
+    # The driver writes every value into the statement; one text of all rows it only has to quote.
+    connection.exec_driver_sql(plain.sql, (dump_json(plain.parameters(rows)),))
 
 
 def put_rows(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
@@ -64,6 +78,8 @@ def move(
 
     Raises `IllegalTransition`, naming the first offender, when a single one is absent or in another state.
     """
+    if not keys:
+        return
     wanted = sorted(set(keys))
     allowed = [state.value for state in sources]
     computed = {name: value for name, value in (values or {}).items() if isinstance(value, ClauseElement)}
@@ -71,12 +87,11 @@ def move(
     guarded = _guarded(table, by, tuple(plain))
     if computed:
         guarded = guarded.values(computed)
-    for slice_keys in chunks(wanted):
-        told = {"of_scope": scope, "of_keys": slice_keys, "of_states": allowed, "state": target.value, **plain}
-        moved = set(connection.execute(guarded, told).scalars())
-        if stuck := [key for key in slice_keys if key not in moved]:
-            state = connection.scalar(select(table.c.state).where(table.c.connection == scope, table.c[by] == stuck[0]))
-            raise illegal(table, stuck[0], state, allowed, target, scope)
+    told = {"of_scope": scope, "of_keys": wanted, "of_states": allowed, "state": target.value, **plain}
+    moved = set(connection.execute(guarded, told).scalars())
+    if stuck := [key for key in wanted if key not in moved]:
+        state = connection.scalar(select(table.c.state).where(table.c.connection == scope, table.c[by] == stuck[0]))
+        raise illegal(table, stuck[0], state, allowed, target, scope)
 
 
 @lru_cache(maxsize=64)
@@ -84,7 +99,7 @@ def _guarded(table: Table, by: str, columns: tuple[str, ...]) -> ReturningUpdate
     """Built once for each kind of move: building a statement takes longer than running it."""
     these = and_(
         table.c.connection == bindparam("of_scope"),
-        table.c[by].in_(bindparam("of_keys", expanding=True)),
+        among(table.c[by], "of_keys"),
         table.c.state.in_(bindparam("of_states", expanding=True)),
     )
     moved: dict[str, Any] = {name: bindparam(name) for name in ("state", *columns)}
@@ -149,6 +164,18 @@ def _converted(values: Iterator[Any], stored: Callable[[Any], Any]) -> Iterator[
 def _plain_put(table: Table, columns: tuple[str, ...]) -> _Plain:
     dialect = sqlite.dialect(paramstyle="qmark")
     return _plain(_put(sqlite.insert(table), table, columns), table, columns, dialect, dialect)
+
+
+@lru_cache(maxsize=64)
+def _plain_rows(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Plain:
+    """The dialect's INSERT of many rows; PostgreSQL's takes them as one JSON array of arrays."""
+    plain = _plain(insert(table), table, columns, sqlite.dialect(paramstyle="qmark"), dialect)
+    if dialect.name == "sqlite":
+        return plain
+    types = [table.c[name].type.compile(dialect).partition(" COLLATE")[0] for name in plain.columns]
+    values = ", ".join(f"(each.value->>{position})::{kind}" for position, kind in enumerate(types))
+    into = plain.sql.partition(" VALUES ")[0]
+    return replace(plain, sql=f"{into} SELECT {values} FROM json_array_elements(%s) AS each")  # noqa: S608 - names only
 
 
 @lru_cache(maxsize=64)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from connector_resources.erp.contract import Document, OpenSubmission, PlannedSubmission
-from connector_resources.store.engine import AnyRow, chunks
+from connector_resources.store.among import among
+from connector_resources.store.engine import AnyRow
 from connector_resources.store.json_text import dump_json
 from connector_resources.store.posting_work import document_of
 from connector_resources.store.schema import SUBMISSION_POSTINGS, SUBMISSIONS
@@ -19,7 +21,7 @@ from connector_resources.store.states import SubmissionState
 
 _LINKS = (
     select(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.posting_key)
-    .where(SUBMISSION_POSTINGS.c.submission_id.in_(bindparam("wanted_ids", expanding=True)))
+    .where(among(SUBMISSION_POSTINGS.c.submission_id, "wanted_ids"))
     .order_by(SUBMISSION_POSTINGS.c.submission_id, SUBMISSION_POSTINGS.c.position)
 )
 
@@ -97,11 +99,17 @@ def claimed_row(
 
 def submission_rows(reading: Connection, *conditions: ColumnElement[bool]) -> list[SubmissionRow]:
     """Submissions that fulfil `conditions`, by id."""
-    rows = reading.execute(select(SUBMISSIONS).where(*conditions).order_by(SUBMISSIONS.c.id)).all()
+    return found_rows(reading, select(SUBMISSIONS).where(*conditions).order_by(SUBMISSIONS.c.id))
+
+
+def found_rows(reading: Connection, wanted: Select[Any], told: Mapping[str, Any] | None = None) -> list[SubmissionRow]:
+    """What `wanted`, a SELECT of whole submissions with `told` as its parameters, finds."""
+    rows = reading.execute(wanted, told).all()
+    if not rows:
+        return []
     keys: dict[int, list[str]] = {}
-    for slice_ids in chunks([row.id for row in rows]):
-        for submission_id, key in reading.execute(_LINKS, {"wanted_ids": slice_ids}):
-            keys.setdefault(submission_id, []).append(key)
+    for submission_id, key in reading.execute(_LINKS, {"wanted_ids": [row.id for row in rows]}):
+        keys.setdefault(submission_id, []).append(key)
     return [_submission_row(row, tuple(keys.get(row.id, ()))) for row in rows]
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
-from bookkeeping.postings import Posting
 from connector_resources.erp.contract import Document, Hold, OpenSubmission, PlannedSubmission
 from connector_resources.errors import IllegalTransition, StoreError
+from connector_resources.store.among import among
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.forgotten import FORGOTTEN, look_up_first, perhaps_sent_before
 from connector_resources.store.json_text import dump_json
@@ -22,7 +22,7 @@ from connector_resources.store.leases import require_fence
 from connector_resources.store.ledger import hold_postings, posting_entries
 from connector_resources.store.posting_codec import decode_posting
 from connector_resources.store.posting_work import with_open_submission, work_of
-from connector_resources.store.rows import illegal, move
+from connector_resources.store.rows import illegal, insert_rows, move
 from connector_resources.store.schema import POSTINGS, SUBMISSION_IS_OPEN, SUBMISSION_POSTINGS, SUBMISSIONS
 from connector_resources.store.settlements import (
     SettledAbsent,
@@ -43,6 +43,7 @@ from connector_resources.store.submission_rows import (
     OpenRow,
     SubmissionRow,
     claimed_row,
+    found_rows,
     request_columns,
     submission_rows,
 )
@@ -65,21 +66,29 @@ __all__ = [
 
 _STATES = select(POSTINGS.c.key, POSTINGS.c.state, POSTINGS.c.subject).where(
     POSTINGS.c.connection == bindparam("wanted_connection"),
-    POSTINGS.c.key.in_(bindparam("wanted_keys", expanding=True)),
+    among(POSTINGS.c.key, "wanted_keys"),
 )
+_BODIES = select(POSTINGS.c.body).where(
+    POSTINGS.c.connection == bindparam("wanted_connection"), among(POSTINGS.c.key, "wanted_keys")
+)
+# Asked before and after every pass of a run.
+_OPEN = (
+    select(SUBMISSIONS)
+    .where(SUBMISSIONS.c.connection == bindparam("wanted_connection"), SUBMISSION_IS_OPEN)
+    .order_by(SUBMISSIONS.c.id)
+)
+_OPEN_TO_SYSTEM = _OPEN.where(SUBMISSIONS.c.system == bindparam("wanted_system"))
 _KNOWN = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id).where(
     SUBMISSIONS.c.connection == bindparam("wanted_connection"),
-    SUBMISSIONS.c.reference.in_(bindparam("wanted_references", expanding=True)),
+    among(SUBMISSIONS.c.reference, "wanted_references"),
 )
-_REFERENCES = select(SUBMISSIONS.c.id, SUBMISSIONS.c.reference).where(
-    SUBMISSIONS.c.id.in_(bindparam("wanted_ids", expanding=True))
-)
+_REFERENCES = select(SUBMISSIONS.c.id, SUBMISSIONS.c.reference).where(among(SUBMISSIONS.c.id, "wanted_ids"))
 _POSTED = (
     select(SUBMISSION_POSTINGS.c.posting_key, SUBMISSIONS.c.step, SUBMISSIONS.c.document_number, SUBMISSIONS.c.id)
     .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMISSION_POSTINGS.c.submission_id)
     .where(
         SUBMISSION_POSTINGS.c.connection == bindparam("wanted_connection"),
-        SUBMISSION_POSTINGS.c.posting_key.in_(bindparam("wanted_keys", expanding=True)),
+        among(SUBMISSION_POSTINGS.c.posting_key, "wanted_keys"),
         SUBMISSIONS.c.state == State.POSTED.value,
     )
 )
@@ -212,16 +221,14 @@ class Submissions:
 
     def open(self, connection: str, *, system: str | None = None) -> list[OpenRow]:
         """Submissions whose end is not recorded (claimed, unknown, accepted), oldest first; all or those to `system`."""
-        to_system = [] if system is None else [SUBMISSIONS.c.system == system]
+        wanted = _OPEN if system is None else _OPEN_TO_SYSTEM
         with self._database.snapshot() as reading:
-            rows = submission_rows(reading, SUBMISSIONS.c.connection == connection, SUBMISSION_IS_OPEN, *to_system)
-            keys = [key for row in rows for key in row.planned.posting_keys]
-            postings: list[Posting] = []
-            for slice_keys in chunks(sorted(set(keys))):
-                wanted = select(POSTINGS.c.body).where(
-                    POSTINGS.c.connection == connection, POSTINGS.c.key.in_(slice_keys)
-                )
-                postings.extend(decode_posting(body) for body in reading.scalars(wanted))
+            rows = found_rows(reading, wanted, {"wanted_connection": connection, "wanted_system": system})
+            if not rows:
+                return []
+            keys = {key for row in rows for key in row.planned.posting_keys}
+            bodies = reading.scalars(_BODIES, {"wanted_connection": connection, "wanted_keys": keys})
+            postings = [decode_posting(body) for body in bodies]
             work = {item.posting.key: item for item in work_of(reading, connection, postings)}
         return [
             OpenRow(
@@ -309,8 +316,7 @@ class Submissions:
             for item in planned
             for position, key in enumerate(item.posting_keys)
         ]
-        if links:
-            transaction.execute(insert(SUBMISSION_POSTINGS), links)
+        insert_rows(transaction, SUBMISSION_POSTINGS, links)
         return ids
 
     def _claim_again(self, transaction: Connection, connection: str, again: Sequence[dict[str, Any]]) -> None:
@@ -356,9 +362,8 @@ class Submissions:
     def _record_settlements(
         self, transaction: Connection, connection: str, results: Sequence[tuple[int, Settlement]]
     ) -> None:
-        references: dict[int, str] = {}
-        for slice_ids in chunks([submission_id for submission_id, _ in results]):
-            references.update(iter(transaction.execute(_REFERENCES, {"wanted_ids": slice_ids})))
+        wanted = {"wanted_ids": [submission_id for submission_id, _ in results]}
+        references: dict[int, str] = dict(iter(transaction.execute(_REFERENCES, wanted)))
         entries = []
         for submission_id, settlement in results:
             values = {name: value for name, value in values_of(settlement).items() if value}
@@ -390,30 +395,20 @@ class Submissions:
 
 def _known_ids(transaction: Connection, connection: str, planned: Sequence[PlannedSubmission]) -> dict[str, int]:
     """Reference -> id of those that were claimed before."""
-    ids: dict[str, int] = {}
-    for references in chunks([item.reference for item in planned]):
-        known = transaction.execute(_KNOWN, {"wanted_connection": connection, "wanted_references": references})
-        ids.update((reference, submission_id) for reference, submission_id in known)
-    return ids
+    wanted = {"wanted_connection": connection, "wanted_references": [item.reference for item in planned]}
+    return dict(iter(transaction.execute(_KNOWN, wanted)))
 
 
 def _postings(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
     """State and subject of each posting that is there."""
-    found: dict[str, tuple[str, str]] = {}
-    for slice_keys in chunks(keys):
-        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        found.update((key, (state, subject)) for key, state, subject in transaction.execute(_STATES, wanted))
-    return found
+    wanted = {"wanted_connection": connection, "wanted_keys": keys}
+    return {key: (state, subject) for key, state, subject in transaction.execute(_STATES, wanted)}
 
 
 def _posted_ids(transaction: Connection, connection: str, keys: Sequence[str]) -> dict[tuple[str, str, str], int]:
     """(posting key, step, document number) -> id of the settled submission that made it."""
-    ids: dict[tuple[str, str, str], int] = {}
-    for slice_keys in chunks(sorted(set(keys))):
-        wanted = {"wanted_connection": connection, "wanted_keys": slice_keys}
-        rows = transaction.execute(_POSTED, wanted)
-        ids.update(((key, step, number), found) for key, step, number, found in rows)
-    return ids
+    rows = transaction.execute(_POSTED, {"wanted_connection": connection, "wanted_keys": keys})
+    return {(key, step, number): found for key, step, number, found in rows}
 
 
 @cache

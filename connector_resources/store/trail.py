@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from connector_resources.store.columns import utc_text
 from connector_resources.store.engine import AnyRow, Database, chunks, locked_by, streamed
 from connector_resources.store.json_text import dump_json, load_json
-from connector_resources.store.rows import insert_absent
+from connector_resources.store.rows import insert_absent, insert_rows
 from connector_resources.store.schema import TRAIL, TRAIL_HEADS
 
 #: What the first row of a chain names as the hash before it.
@@ -34,7 +34,6 @@ _NEW_HEAD = (
     .where(TRAIL_HEADS.c.connection == bindparam("wanted"))
     .values(seq=bindparam("seq"), hash=bindparam("hash"))
 )
-_NEW_ROWS = insert(TRAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class Trail:
                     }
                 )
                 previous = digest
-            transaction.execute(_NEW_ROWS, rows)
+            insert_rows(transaction, TRAIL, rows)
             transaction.execute(_NEW_HEAD, {"wanted": connection, "seq": seq, "hash": previous})
             locked_by(transaction)[connection] = seq, previous
             return previous

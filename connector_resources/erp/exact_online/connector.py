@@ -128,7 +128,7 @@ class ExactOnlineConnector:
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
         division = self._required()
-        self._unfinished = [x.work.posting for x in requests if self._goes_on(x)]
+        self._unfinished += [x.work.posting for x in requests if self._goes_on(x)]
         for request in requests:
             if request.document.kind == ACCOUNT:
                 self._reader.forget_customers()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bookkeeping.postings import ERP_KINDS, INVOICE_KINDS
+from bookkeeping.postings import ERP_KINDS, INVOICE_KINDS, PostingKind
 from connector_resources.erp.contract import Traits
+from connector_resources.erp.exact_online.documents import BANK_ENTRY
 
 TRAITS = Traits(
     erp="exact_online",
@@ -12,7 +13,10 @@ TRAITS = Traits(
     # No delay is documented; after an unanswered write the sheet waits 30 s before it believes "absent" (section 6.4).
     read_lag_s=30.0,
     max_postings_per_submission=500,
-    claim_group=20,
+    # Four full entries, with the line of the bank in each, fill a page of 1,000 posted lines.
+    claim_group=4,
+    read_back_aside=frozenset({(PostingKind.RECEIPT, BANK_ENTRY)}),
+    read_back_at_once=600,
     reference_field="Description",
     reads_invoices=True,
     reads_customers=True,

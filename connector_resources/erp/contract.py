@@ -60,8 +60,8 @@ class Traits:
     #: (posting, document) kinds whose read-back asks the ERP for the document and nothing else, not even what is written down of
     #: it: it goes on beside the next sends and commits.
     read_back_aside: frozenset[tuple[PostingKind, str]] = frozenset()
-    #: how many postings fill one call of such a read-back.
-    read_back_at_once: int = 0
+    #: how many postings fill one call of such a read-back; None waits until all of a pass are sent.
+    read_back_at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

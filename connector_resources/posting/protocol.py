@@ -260,7 +260,8 @@ class PostingProtocol:
         made: list[VerifyRequest] = []
         for number, group in enumerate([*chunks(planned, traits.claim_group), ()]):
             following = () if report.stopped else group
-            if not report.stopped and (len(made) >= traits.read_back_at_once or not following):
+            full = traits.read_back_at_once is not None and len(made) >= traits.read_back_at_once
+            if not report.stopped and (full or not following):
                 reading.begin(made)
                 made = []
             rows = self._commit(lease, answered, learned, report, following)

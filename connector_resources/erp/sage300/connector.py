@@ -116,7 +116,7 @@ class Sage300Connector:
 
     def verify(self, requests: Sequence[VerifyRequest]) -> list[Verification]:
         functional = self._required()
-        self._unfinished = [x.work.posting for x in requests if self._has_steps_to_come(x)]
+        self._unfinished += [x.work.posting for x in requests if self._has_steps_to_come(x)]
         if any(request.document.kind == CUSTOMER for request in requests):
             self._reader.forget_customers()
         try:

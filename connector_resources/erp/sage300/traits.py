@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bookkeeping.postings import ERP_KINDS, SALES_KINDS
+from bookkeeping.postings import ERP_KINDS, SALES_KINDS, PostingKind
 from connector_resources.erp.contract import Traits
+from connector_resources.erp.sage300.documents import RECEIPTS
 
 TRAITS = Traits(
     erp="sage300",
@@ -13,6 +14,8 @@ TRAITS = Traits(
     read_lag_s=120.0,
     max_postings_per_submission=500,
     claim_group=20,
+    # All of a pass together: one wrong entry holds its whole batch.
+    read_back_aside=frozenset({(PostingKind.RECEIPT, RECEIPTS)}),
     reference_field="EntryReference",
     reads_invoices=True,
     reads_customers=True,

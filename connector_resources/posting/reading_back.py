@@ -20,7 +20,7 @@ IN_A_THREAD: Aside = partial(ThreadPoolExecutor, 1, "read-back")
 
 
 class ReadingBack:
-    """The read-back of one run. Leaving it waits for what is under way."""
+    """The read-back of one run. Its end waits for what is under way; a run that is broken off does not."""
 
     def __init__(self, connector: ErpConnector, aside: Aside) -> None:
         self._connector = connector
@@ -33,7 +33,7 @@ class ReadingBack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._aside.shutdown()
+        self._aside.shutdown(wait=kind is None, cancel_futures=True)
 
     def begin(self, requests: Sequence[VerifyRequest]) -> None:
         """Read these back meanwhile."""

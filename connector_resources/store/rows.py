@@ -40,7 +40,7 @@ def insert_absent(connection: Connection, table: Table, rows: Sequence[Values], 
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert the rows; all have the same columns."""
+    """Insert the rows, which are texts and numbers; all have the same columns."""
     if not rows:
         return
     plain = _plain_rows(connection.dialect, table, tuple(rows[0]))

@@ -100,3 +100,25 @@ def test_what_was_read_before_a_look_up_is_read_again(site: Any, receipts: list[
     assert is_settled(site, receipts)
     assert site.entries() == 5
     assert site.division.books.balance("1230", "EUR") == 10 * 12_100
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_receipts_that_were_read_before_a_look_up_are_matched_all_the_same(
+    site: Any, given: SimpleNamespace, position: int
+) -> None:
+    """A look-up lets the connector begin anew, and what it is not told of again it would not match."""
+    site.division.switches.auto_match = "off"
+    items = []
+    for number in range(4):
+        site.division.add_invoice(26700050 + number, "42", 1_000 + number)
+        items.append(
+            given.receipt(f"PM{number:06d}", 1_000 + number, invoice=str(26700050 + number), event=f"EV{number}")
+        )
+    made = site.connector(lines_per_entry=1, matching_mode="xml_matchsets")
+    site.reuse(InSmallGroups(made))
+    site.break_next("drop_after", "BankEntries", method="POST", skip=position)
+    site.post(*items)
+    assert is_settled(site, items)
+    assert [[step.step for step in site.row(item).documents] for item in items] == [["entry", "match"]] * 4
+    with site.division.lock:
+        assert all(row["IsFullyPaid"] for row in site.division.tables["Terms"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam
+from sqlalchemy import Boolean, ColumnElement, Dialect, Text, bindparam, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -21,6 +21,13 @@ from connector_resources.store.json_text import dump_json
 def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether `column`, of texts or whole numbers, is one of the values passed as `parameter`: any number of them, or none."""
     return _Among(column, bindparam(parameter, type_=_Values()))
+
+
+def unindexed(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """A column of texts for whose index SQLite shall not decide: it would rather go through all rows of a connection, in their
+    order or not, than look up more than a few by their keys.
+    """
+    return column.op("||")(literal_column("''"))
 
 
 class _Values(TypeDecorator[Collection[Any]]):

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, select, text, update
 
-from connector_resources.store.among import among
+from connector_resources.store.among import among, unindexed
 from connector_resources.store.engine import Database, chunks
 from connector_resources.store.json_text import dump_json, load_json
 from connector_resources.store.rows import insert_absent
@@ -46,7 +46,7 @@ _STORY = (
     select(_events.subject, _events.body)
     .where(_events.connection == bindparam("wanted_connection"))
     .where(among(_events.subject, "wanted_subjects"))
-    .order_by(_events.created_at, _events.event_id)
+    .order_by(unindexed(_events.created_at), _events.event_id)
 )
 _ANYTHING_NEW = select(
     exists(select(_events.seq).where(_events.seq > bindparam("after_seq")))

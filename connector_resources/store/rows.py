@@ -8,13 +8,25 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Column, Connection, Dialect, Table, and_, bindparam, insert, select, update
+from sqlalchemy import (
+    ClauseElement,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg2
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector_resources.errors import IllegalTransition
-from connector_resources.store.among import among
+from connector_resources.store.among import among, unindexed
 from connector_resources.store.engine import chunks
 from connector_resources.store.json_text import dump_json
 
@@ -97,8 +109,10 @@ def move(
 @lru_cache(maxsize=64)
 def _guarded(table: Table, by: str, columns: tuple[str, ...]) -> ReturningUpdate[Any]:
     """Built once for each kind of move: building a statement takes longer than running it."""
+    found_by_id = [table.c[by]] == list(table.primary_key)
+    scope: ColumnElement[str] = unindexed(table.c.connection) if found_by_id else table.c.connection
     these = and_(
-        table.c.connection == bindparam("of_scope"),
+        scope == bindparam("of_scope"),
         among(table.c[by], "of_keys"),
         table.c.state.in_(bindparam("of_states", expanding=True)),
     )

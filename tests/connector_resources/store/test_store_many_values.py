@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, event, select
+from sqlalchemy import event, select
 
+from connector_resources.erp.contract import Complete
 from connector_resources.store.among import among
 from connector_resources.store.rows import insert_rows
-from connector_resources.store.schema import POSTINGS, TRAIL
+from connector_resources.store.schema import TRAIL
 
 ODD = ["", "'", '"', "\\", "%s", "{}", "a,b", "ü€𝄞", "\t\n", "null", "]}"]
 
@@ -57,18 +58,38 @@ def test_more_values_are_looked_for_than_a_statement_takes_parameters(store):
     assert found(store, TRAIL.c.seq, range(2, 70_000)) == list(range(2, len(ODD) + 1))
 
 
-def test_an_index_finds_the_values(store):
+@pytest.mark.parametrize(
+    ("asked", "plan"),
+    [
+        ("postings", "SEARCH postings USING INDEX ix_postings_subject"),
+        ("story", "SEARCH inbox_events USING INDEX ix_inbox_events_subject (connection=? AND subject=?)"),
+        ("settlement", "SEARCH submissions USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("completion", "key=?"),
+    ],
+)
+def test_few_of_many_rows_are_found_by_their_keys(store, books, make, asked, plan):
+    """And never by going through all rows of a connection, which SQLite is inclined to."""
     if not store.database.is_sqlite:
         pytest.skip("PostgreSQL chooses by its statistics")
+    submission = books.submission_in("claimed")
     plans: list[str] = []
 
-    def explain(_connection, cursor, statement, parameters, _context, _many):
-        plans.extend(str(row) for row in cursor.execute("EXPLAIN QUERY PLAN " + statement, parameters).fetchall())
+    def explain(connection, _cursor, statement, parameters, _context, many):
+        if "json_each" in statement and not many:
+            driver = connection.connection.driver_connection
+            found = driver.execute("EXPLAIN QUERY PLAN " + statement, parameters).fetchall()
+            plans.append(" | ".join(row[3] for row in found))
 
     event.listen(store.database.engine, "before_cursor_execute", explain)
-    with store.database.read() as reading:
-        named = POSTINGS.c.connection == bindparam("of")
-        reading.execute(
-            select(POSTINGS.c.state).where(named, among(POSTINGS.c.key, "keys")), {"of": "acme", "keys": ["a"]}
-        )
-    assert any("SEARCH postings USING" in plan and "key=?" in plan for plan in plans), plans
+    match asked:
+        case "postings":
+            store.ledger.of_subjects("acme", ["PM1"])
+        case "story":
+            store.inbox.story("acme", ["PM1"])
+        case "settlement":
+            books.settle(submission, "posted")
+        case "completion":
+            books.settle(submission, "posted")
+            store.ledger.complete("acme", [Complete("EV1:receipt")], settled_state="posted")
+    assert any(plan in each for each in plans), plans
+    assert not [each for each in plans if "(connection=?)" in each]
